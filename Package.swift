@@ -1,0 +1,97 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// A Swift target of this package, with the settings that all of them share.
+func part(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let hdrHistogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+
+let package = Package(
+    name: "forebay",
+    products: [.executable(name: "forebay", targets: ["forebay"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CChecksum"),
+
+        part("Records"),
+        part("Instruments"),
+        part("IngestFormats", ["Records", "CLZ4", "CZlib"]),
+        part("SegmentedLog", ["Records", "CChecksum", "CLZ4", "COpenSSL"]),
+        part("Delivery", ["Records"]),
+        part("DurableQueue", ["Records", "Instruments", "SegmentedLog", log]),
+        part("LibPQClient", ["Records", "Delivery", "CLibPQ"]),
+        part("IngestServer", ["Records", "Instruments", "IngestFormats", "COpenSSL", nioCore, nioPosix, nioSSL, log]),
+        part("OpsServer", ["Records", hummingbird, nioCore, lifecycle, log]),
+        part(
+            "ForebayRuntime",
+            [
+                "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "DurableQueue", "LibPQClient",
+                "IngestServer", "OpsServer", lifecycle, log, yams, nioCore, nioPosix,
+            ]
+        ),
+        .executableTarget(
+            name: "forebay",
+            dependencies: [
+                "Records", "IngestFormats", "SegmentedLog", "DurableQueue", "Delivery", "LibPQClient", "ForebayRuntime",
+                argumentParser, asyncHTTPClient, hdrHistogram, log, lifecycle, nioCore, nioPosix,
+            ],
+            swiftSettings: strict
+        ),
+        part("LocalPostgres"),
+        .executableTarget(
+            name: "local-cluster",
+            dependencies: ["LocalPostgres", argumentParser],
+            swiftSettings: strict
+        ),
+
+        tests("ArchitectureTests", []),
+        tests("RecordsTests", ["Records"]),
+        tests("InstrumentsTests", ["Instruments"]),
+        tests("IngestFormatsTests", ["IngestFormats", "Records"]),
+        tests("SegmentedLogTests", ["SegmentedLog", "Records", "CChecksum"]),
+        tests("DeliveryTests", ["Delivery", "Records"]),
+        tests("DurableQueueTests", ["DurableQueue", "SegmentedLog", "Records", "Instruments"]),
+        tests("LibPQClientTests", ["LibPQClient", "Delivery", "Records", "LocalPostgres"]),
+        tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix]),
+        tests("ForebayRuntimeTests", ["ForebayRuntime", "Records", log]),
+        tests("EndToEndTests", ["ForebayRuntime", "Records", "LocalPostgres", asyncHTTPClient]),
+    ]
+)

@@ -1,0 +1,86 @@
+/// Rows of one request on their way to the queue: COPY binary tuples back to back, without header or trailer.
+///
+/// Format of a tuple: PostgreSQL manual, "COPY", section "Binary Format": a big-endian Int16 field count, then per field a
+/// big-endian Int32 length (-1 for NULL) and that many bytes.
+///
+/// Owner: whoever builds it (an event loop, a verb), until it is handed to an append; from then on nobody changes it.
+package final class RowBatch: @unchecked Sendable {
+    // Sendable because a batch has one owner until it is handed over and is immutable afterwards.
+
+    /// Consecutive rows of one layout.
+    package struct Run: Hashable, Sendable {
+        package var fingerprint: Fingerprint
+        package var rows: Int
+        /// The end of the run's bytes, exclusive; it begins where the run before it ends.
+        package var endByte: Int
+    }
+
+    @usableFromInline package private(set) var base: UnsafeMutableRawPointer
+    @usableFromInline package private(set) var capacity: Int
+    /// Bytes written so far, the open row included.
+    @usableFromInline package var byteCount = 0
+    package private(set) var runs: [Run] = []
+    package private(set) var rowCount = 0
+    /// Where the queue learns what the runs' fingerprints stand for.
+    package let layouts: any LayoutSource
+    private var rowStart = 0
+
+    package init(layouts: any LayoutSource, capacity: Int = 4096) {
+        self.layouts = layouts
+        self.capacity = max(64, capacity)
+        base = .allocate(byteCount: self.capacity, alignment: 8)
+    }
+
+    deinit {
+        base.deallocate()
+    }
+
+    /// All bytes of the finished rows.
+    package var bytes: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: base, count: byteCount)
+    }
+
+    /// Makes room for `count` more bytes and returns where to write the next one; `byteCount` is the caller's to advance.
+    @inlinable
+    package func reserve(_ count: Int) -> UnsafeMutableRawPointer {
+        if byteCount + count > capacity {
+            grow(by: count)
+        }
+        return base + byteCount
+    }
+
+    @usableFromInline
+    package func grow(by count: Int) {
+        let larger = max(capacity * 2, byteCount + count)
+        let moved = UnsafeMutableRawPointer.allocate(byteCount: larger, alignment: 8)
+        moved.copyMemory(from: base, byteCount: byteCount)
+        base.deallocate()
+        base = moved
+        capacity = larger
+    }
+
+    /// Ends the row whose tuple was written since the last call, as a row of `fingerprint`.
+    package func endRow(_ fingerprint: Fingerprint) {
+        rowCount += 1
+        rowStart = byteCount
+        if let last = runs.indices.last, runs[last].fingerprint == fingerprint {
+            runs[last].rows += 1
+            runs[last].endByte = byteCount
+        } else {
+            runs.append(Run(fingerprint: fingerprint, rows: 1, endByte: byteCount))
+        }
+    }
+
+    /// Throws away what was written of the open row.
+    package func abandonRow() {
+        byteCount = rowStart
+    }
+
+    /// Throws away every row.
+    package func removeAll() {
+        byteCount = 0
+        rowStart = 0
+        rowCount = 0
+        runs.removeAll(keepingCapacity: true)
+    }
+}
