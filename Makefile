@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # Debian packages: what the build links against, and PostgreSQL for the local clusters.
-PACKAGES := libpq-dev libssl-dev liblz4-dev zlib1g-dev pkg-config postgresql
+PACKAGES := libpq-dev libssl-dev liblz4-dev zlib1g-dev pkg-config postgresql curl
 RELEASE := .build/release
 SOURCES := Package.swift Sources Tests deploy Benchmarks
 

@@ -127,7 +127,9 @@ struct ImportDirectionTests {
         var modules: Set<String> = []
         for line in text.split(separator: "\n") {
             var words = line.split(separator: " ")[...]
-            while let first = words.first, first.hasPrefix("@") || ["package", "internal", "public", "private"].contains(first) {
+            while let first = words.first,
+                first.hasPrefix("@") || ["package", "internal", "public", "private"].contains(first)
+            {
                 words = words.dropFirst()
             }
             guard words.first == "import" else { continue }
