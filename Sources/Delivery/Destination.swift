@@ -9,8 +9,17 @@ package protocol Destination: AnyObject {
     func claim(_ lane: LaneKey) throws(DeliveryFault) -> LedgerRow
     /// Sends the rows and advances the ledger, in one transaction and one round trip.
     func flush(_ flush: Flush) throws(DeliveryFault) -> FlushReceipt
+    /// The same, and calls `prepare` once, on this thread, between sending and waiting for the answer: the lane reads its next rows
+    /// then. An implementation may leave the call out, at the price of the server waiting for that reading.
+    func flush(_ flush: Flush, meanwhile prepare: () -> Void) throws(DeliveryFault) -> FlushReceipt
     /// Closes the connection, if there is one.
     func disconnect()
+}
+
+extension Destination {
+    package func flush(_ flush: Flush, meanwhile prepare: () -> Void) throws(DeliveryFault) -> FlushReceipt {
+        try self.flush(flush)
+    }
 }
 
 /// A lane's row in `forebay.ledger`, as of a claim.
