@@ -10,6 +10,8 @@ package struct DeliverySettings: Hashable, Sendable {
     package var targetDuration = Duration.milliseconds(250)
     /// How long few rows wait for more, unless somebody waits for them to be committed.
     package var maximumDelay = Duration.milliseconds(50)
+    /// How often an idle lane looks whether the ledger is still where it left it.
+    package var checkInterval = Duration.seconds(10)
     /// Pauses after faults begin with this …
     package var firstPause = Duration.milliseconds(50)
     /// … and double up to this.
@@ -33,6 +35,7 @@ package struct DeliverySettings: Hashable, Sendable {
         if longestPause < firstPause {
             faults.append("longestPause is \(longestPause); it must not be below firstPause (\(firstPause))")
         }
+        if checkInterval <= .zero { faults.append("checkInterval is \(checkInterval); it must be positive") }
         if parkedFor <= .zero { faults.append("parkedFor is \(parkedFor); it must be positive") }
         return faults
     }

@@ -58,7 +58,7 @@ package final class LaneDelivery {
         buffer = ChunkBuffer(after: .none)
     }
 
-    /// Does the next thing: makes at most one claim or one flush. Blocks as long as these do.
+    /// Does the next thing: makes at most one claim, check or flush. Blocks as long as these do.
     ///
     /// - Parameter awaited: the highest offset that somebody waits for to be committed; rows up to it don't linger.
     package func step(awaited: Offset = .none) -> Next {
@@ -68,6 +68,9 @@ package final class LaneDelivery {
             return .again
         case .flush(let order):
             deliver(order)
+            return .again
+        case .check:
+            check()
             return .again
         case .waitForData(let until): return .waitForData(until: until)
         case .sleep(let until): return .sleep(until: until)
@@ -96,6 +99,14 @@ package final class LaneDelivery {
             )
         } catch {
             tell(machine.claimFailed(error, now: clock.now, random: randomness.next()))
+        }
+    }
+
+    private func check() {
+        do throws(DeliveryFault) {
+            machine.checked(try destination.ledger(of: lane), now: clock.now)
+        } catch {
+            tell(machine.checkFailed(error, now: clock.now, random: randomness.next()))
         }
     }
 
@@ -173,9 +184,9 @@ package final class LaneDelivery {
         let begun = clock.now
         do throws(DeliveryFault) {
             let receipt = try destination.flush(flush) { self.prepareNext(after: plan.to) }
-            let duration = clock.now - begun
+            let ended = clock.now
             buffer.move(to: plan.to)
-            tell(machine.flushed(receipt, duration: duration))
+            tell(machine.flushed(receipt, duration: ended - begun, now: ended))
         } catch {
             tell(
                 machine.flushFailed(

@@ -12,8 +12,9 @@ struct LaneMachine {
     private enum State {
         /// Nobody's, or in doubt. To `claimed` or `held` by the next claim, made at `retry` or later.
         case unclaimed(retry: Duration, failed: FailedFlush?)
-        /// Ours, nothing under way. To `flushing`; to itself, paused, if the queue or the dead-letter store fails.
-        case claimed(LedgerRow, pausedUntil: Duration, rowsSince: Duration?)
+        /// Ours, nothing under way. To `flushing`; to itself, paused, if the queue or the dead-letter store fails; to `unclaimed` if a check
+        /// finds the ledger elsewhere.
+        case claimed(LedgerRow, Idle)
         /// A flush is on its way. To `claimed` if it is settled, else to `unclaimed`.
         case flushing(LedgerRow, Attempt)
         /// The lane can't go on by itself. To `unclaimed` at `retry`, to look again.
@@ -32,6 +33,16 @@ struct LaneMachine {
         var sent: ClosedRange<Offset>?
         /// The stream of each part, in the order of the parts.
         var streams: [String]
+    }
+
+    /// A claimed lane with nothing under way.
+    private struct Idle {
+        /// Nothing is tried before.
+        var pausedUntil = Duration.zero
+        /// Since when rows have been waiting for more rows; nil if there are none.
+        var rowsSince: Duration?
+        /// When the ledger is looked at, if nothing was flushed until then.
+        var checkAt: Duration
     }
 
     private struct FailedFlush {
@@ -69,6 +80,8 @@ struct LaneMachine {
     enum Action: Equatable {
         case claim
         case flush(FlushOrder)
+        /// Look at the ledger: a failover may have taken back what the lane believes delivered, and nothing else would tell an idle lane.
+        case check
         case waitForData(until: Duration?)
         case sleep(until: Duration)
         case hold(Hold, until: Duration)
@@ -82,17 +95,17 @@ struct LaneMachine {
         switch state {
         case .unclaimed(let retry, _):
             return now < retry ? .sleep(until: retry) : .claim
-        case .claimed(let ledger, let pausedUntil, let rowsSince):
-            if now < pausedUntil { return .sleep(until: pausedUntil) }
+        case .claimed(let ledger, var idle):
+            if now < idle.pausedUntil { return .sleep(until: idle.pausedUntil) }
             guard durable > ledger.position else {
-                state = .claimed(ledger, pausedUntil: .zero, rowsSince: nil)
-                return .waitForData(until: nil)
+                return now < idle.checkAt ? .waitForData(until: idle.checkAt) : .check
             }
-            let since = rowsSince ?? now
+            let since = idle.rowsSince ?? now
             let isEnough = ledger.position.distance(to: durable) >= size.rows
             let isHurried = awaited > ledger.position || search.isActive || !condemned.isEmpty
             if !isEnough, !isHurried, now < since + settings.maximumDelay {
-                state = .claimed(ledger, pausedUntil: .zero, rowsSince: since)
+                idle.rowsSince = since
+                state = .claimed(ledger, idle)
                 return .waitForData(until: since + settings.maximumDelay)
             }
             return .flush(order(after: ledger, now: now))
@@ -144,7 +157,7 @@ struct LaneMachine {
             let missing = ledger.position.advanced(by: 1)...Offset(firstAvailable.rawValue - 1)
             return events + hold(.gap(missing), now: now)
         }
-        state = .claimed(ledger, pausedUntil: .zero, rowsSince: nil)
+        state = .claimed(ledger, Idle(checkAt: now + settings.checkInterval))
         condemned = condemned.filter { $0.key > ledger.position }
         if let failed {
             events += settle(failed, ledger: ledger, now: now, random: random)
@@ -170,33 +183,59 @@ struct LaneMachine {
         return [.fault(fault, errorClass, pause: pause)] + (isFenced ? [.fenced] : [])
     }
 
+    // MARK: Checks
+
+    /// The ledger was looked at. If it is not where the lane left it, a claim follows.
+    mutating func checked(_ found: LedgerRow?, now: Duration) {
+        guard case .claimed(let ledger, var idle) = state else {
+            preconditionFailure("a check ended that was not asked for")
+        }
+        if found == ledger {
+            idle.checkAt = now + settings.checkInterval
+            state = .claimed(ledger, idle)
+        } else {
+            state = .unclaimed(retry: .zero, failed: nil)
+        }
+    }
+
+    /// The ledger could not be looked at, so a claim follows.
+    mutating func checkFailed(_ fault: DeliveryFault, now: Duration, random: UInt64) -> [DeliveryEvent] {
+        guard case .claimed = state else {
+            preconditionFailure("a check failed that was not asked for")
+        }
+        let pause = backoff.pause(random: random)
+        state = .unclaimed(retry: now + pause, failed: nil)
+        return [.fault(fault, ErrorClass(fault), pause: pause)]
+    }
+
     // MARK: Flushes
 
     /// The ordered flush could not be prepared. Returns the pause.
     mutating func stalled(now: Duration, random: UInt64) -> Duration {
-        guard case .claimed(let ledger, _, let rowsSince) = state else {
+        guard case .claimed(let ledger, var idle) = state else {
             preconditionFailure("a flush could not be prepared that was not ordered")
         }
         let pause = backoff.pause(random: random)
-        state = .claimed(ledger, pausedUntil: now + pause, rowsSince: rowsSince)
+        idle.pausedUntil = now + pause
+        state = .claimed(ledger, idle)
         return pause
     }
 
     /// The ordered flush is about to be sent.
     mutating func sending(_ attempt: Attempt) {
-        guard case .claimed(let ledger, _, _) = state else {
+        guard case .claimed(let ledger, _) = state else {
             preconditionFailure("a flush is sent that was not ordered")
         }
         state = .flushing(ledger, attempt)
     }
 
     /// The server answered that the flush is committed.
-    mutating func flushed(_ receipt: FlushReceipt, duration: Duration) -> [DeliveryEvent] {
+    mutating func flushed(_ receipt: FlushReceipt, duration: Duration, now: Duration) -> [DeliveryEvent] {
         guard case .flushing(let before, let attempt) = state else {
             preconditionFailure("a flush ended that was not sent")
         }
         let ledger = LedgerRow(epoch: before.epoch, position: attempt.to)
-        state = .claimed(ledger, pausedUntil: .zero, rowsSince: nil)
+        state = .claimed(ledger, Idle(checkAt: now + settings.checkInterval))
         let differ: [DeliveryEvent] =
             receipt.rows == attempt.rows ? [] : [.rowsDiffer(sent: attempt.rows, copied: receipt.rows)]
         return differ + landed(attempt, ledger: ledger, duration: duration)
@@ -266,7 +305,7 @@ struct LaneMachine {
             else {
                 // Without its name no stream can be parked, so the flush is tried again, after a pause.
                 let pause = backoff.pause(random: random)
-                state = .claimed(ledger, pausedUntil: now + pause, rowsSince: nil)
+                state = .claimed(ledger, Idle(pausedUntil: now + pause, checkAt: now + settings.checkInterval))
                 return [told]
             }
             let stream = attempt.streams[part]
