@@ -1,6 +1,6 @@
 /// Where a value of the configuration comes from.
 package enum ConfigurationPlace: Hashable, Sendable {
-    /// Line and column count from 1, as editors do.
+    /// Line and column count from 1, as editors do; line 0 is the file as a whole.
     case file(String, line: Int, column: Int)
     /// The name of the variable.
     case environment(String)
@@ -11,6 +11,7 @@ package enum ConfigurationPlace: Hashable, Sendable {
 extension ConfigurationPlace: CustomStringConvertible {
     package var description: String {
         switch self {
+        case .file(let path, 0, _): path
         case .file(let path, let line, let column): "\(path):\(line):\(column)"
         case .environment(let name): "environment \(name)"
         case .byDefault: "default"
