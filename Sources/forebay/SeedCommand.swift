@@ -98,11 +98,7 @@ struct SeedCommand: AsyncParsableCommand {
     }
 
     private func timeRange() throws -> Range<Timestamp> {
-        var clock = timespec()
-        clock_gettime(CLOCK_REALTIME, &clock)
-        let now = Timestamp(
-            microseconds: Int64(clock.tv_sec) * Timestamp.microsecondsPerSecond + Int64(clock.tv_nsec / 1000)
-        )
+        let now = Timestamp.now
         guard let begin = Timestamp(argument: from, now: now) else {
             throw ValidationError(
                 "--from: '\(from)' is no time; expected a form like 2026-01-31T12:00:00Z, now or -24h"

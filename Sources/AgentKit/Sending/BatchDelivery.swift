@@ -58,10 +58,10 @@ package struct BatchDelivery: Sendable {
             reason = text
         case .answer(let answer):
             switch answer.status {
-            case 200:
+            case 200, 202:
                 guard let acknowledgement = Acknowledgement(body: answer.body) else {
                     state = .done
-                    return .stop(reason: "the answer 200 is not Forebay's: \(answer.excerpt)")
+                    return .stop(reason: "the answer \(answer.status) is not Forebay's: \(answer.excerpt)")
                 }
                 state = .done
                 return .acknowledged(acknowledgement)
