@@ -29,7 +29,8 @@ struct ImportDirectionTests {
             "IngestServer", "OpsServer", "ForebayRuntime", "AgentKit",
         ],
         "local-cluster": ["LocalPostgres"],
-        "drill": ["Records", "AgentKit", "LocalPostgres"],
+        "drill-agents": ["AgentKit"],
+        "drill": ["LocalPostgres"],
     ]
 
     /// Targets without files, sockets, clocks or tasks, so that they run under simulated faults.
@@ -103,12 +104,11 @@ struct ImportDirectionTests {
         Set(Self.allowed.keys).union(["CChecksum", "CLZ4", "CLibPQ", "COpenSSL", "CZlib"])
     }
 
-    /// Every target that holds Swift; `DatabaseSchema` stands in `deploy/sql`, beside the SQL that it embeds.
+    /// Every target that holds Swift.
     private func targets() throws -> [SourceTarget] {
         let sources = root.appending(path: "Sources")
-        var folders = try FileManager.default.contentsOfDirectory(at: sources, includingPropertiesForKeys: nil)
+        let folders = try FileManager.default.contentsOfDirectory(at: sources, includingPropertiesForKeys: nil)
             .map { ($0.lastPathComponent, $0) }
-        folders.append(("DatabaseSchema", root.appending(path: "deploy/sql")))
         return try folders.compactMap { name, folder in
             let files = try swiftFiles(below: folder)
             return files.isEmpty ? nil : SourceTarget(name: name, files: files)
