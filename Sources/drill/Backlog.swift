@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import LocalPostgres
 
 /// PostgreSQL is away while a large backlog grows on disk; the proxy is killed in front of it, and everything drains afterwards.
 struct Backlog: ParsableCommand {

@@ -16,10 +16,10 @@ final class ChildProcess {
         output: Pipe? = nil
     ) throws {
         self.name = name
-        if !FileManager.default.fileExists(atPath: log) {
-            FileManager.default.createFile(atPath: log, contents: nil)
-        }
-        guard let sink = FileHandle(forWritingAtPath: log) else {
+        let exists = FileManager.default.fileExists(atPath: log)
+        guard exists || FileManager.default.createFile(atPath: log, contents: nil),
+            let sink = FileHandle(forWritingAtPath: log)
+        else {
             throw DrillFault("can't write the log \(log)")
         }
         try sink.seekToEnd()

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import LocalPostgres
 
 /// The file system of the queue is full: agents get 503, the proxy goes on draining, and then accepts again by itself.
 struct DiskFull: ParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import LocalPostgres
 
 /// Failures on purpose, on real processes and a real PostgreSQL, with a count at the end.
 @main

@@ -52,7 +52,7 @@ struct LoopbackHTTP {
         guard connected == 0 else { return nil }
         var left = Array(request.utf8)[...]
         while !left.isEmpty {
-            let sent = left.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+            let sent = left.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             guard sent > 0 else { return nil }
             left = left.dropFirst(sent)
         }

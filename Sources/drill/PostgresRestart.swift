@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import LocalPostgres
 
 /// The primary is stopped as a crash would stop it, and started again, under load.
 struct PostgresRestart: ParsableCommand {
