@@ -116,3 +116,16 @@ package struct LineLogHandler: LogHandler {
         return "\(date)T\(clock).\(padded(moment.tv_nsec / 1_000_000, 3))Z"
     }
 }
+
+extension ForebayConfiguration {
+    package var logLevel: Logger.Level {
+        Logger.Level(rawValue: log.level.rawValue) ?? .info
+    }
+
+    /// Makes every `Logger` of the process write as configured. Called once, before the first is made.
+    package func startLogging() {
+        let level = logLevel
+        let format: LineLogHandler.Format = log.format == .json ? .json : .text
+        LoggingSystem.bootstrap { LineLogHandler(label: $0, level: level, format: format) }
+    }
+}
