@@ -147,6 +147,7 @@ extension ForebayConfiguration.Delivery {
         targetTime = section.value("target_time", targetTime)
         retryMin = section.value("retry_min", retryMin)
         retryMax = section.value("retry_max", retryMax)
+        parkedFor = section.value("parked_for", parkedFor)
         section.refuseUnknownKeys()
     }
 }

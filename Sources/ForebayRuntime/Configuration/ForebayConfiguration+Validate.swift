@@ -267,6 +267,7 @@ extension ForebayConfiguration.Delivery {
             found: retryMax.configured,
             expected: "delivery.retry_min (\(retryMin.configured)) to 1h"
         )
+        checks.range("delivery.parked_for", parkedFor, .seconds(1)...(.seconds(86_400)))
     }
 }
 

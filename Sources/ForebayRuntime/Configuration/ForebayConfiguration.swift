@@ -77,8 +77,10 @@ extension ForebayConfiguration {
         /// What a flush should take; the size of a batch adapts to it.
         package var targetTime = Duration.milliseconds(250)
         /// The pause after a first failure; it doubles with each further one.
-        package var retryMin = Duration.milliseconds(100)
-        package var retryMax = Duration.seconds(10)
+        package var retryMin = Duration.milliseconds(50)
+        package var retryMax = Duration.seconds(5)
+        /// How long the rows of a parked stream go aside before it is tried again.
+        package var parkedFor = Duration.seconds(30)
 
         package init() {}
     }
