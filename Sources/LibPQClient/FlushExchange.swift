@@ -54,7 +54,7 @@ struct FlushExchange {
         case .copyIn: break
         case .refused(let error):
             refusedPart = index
-            throw .server(try drained(error, by: deadline))
+            throw refusal(error, by: deadline)
         case .rows, .done: throw .broken("the server does not take the rows of \(flush.parts[index].layout.table)")
         }
         let isLast = index == flush.parts.count - 1
@@ -80,6 +80,11 @@ struct FlushExchange {
         }
     }
 
+    private func refusal(_ error: ServerError, by deadline: Deadline) -> ConnectionFault {
+        connection.drain(by: deadline)
+        return .server(error)
+    }
+
     private func put(_ bytes: [UInt8], _ range: Range<Int>, by deadline: Deadline) throws(ConnectionFault) {
         try bytes.withUnsafeBufferPointer { all throws(ConnectionFault) in
             try connection.putCopyData(
@@ -99,7 +104,7 @@ struct FlushExchange {
             rows += count
         case .refused(let error):
             refusedPart = index
-            throw .server(try drained(error, by: deadline))
+            throw refusal(error, by: deadline)
         case .copyIn, .done: throw .broken("the server gave no count of the rows copied")
         }
     }
@@ -108,18 +113,8 @@ struct FlushExchange {
         switch try connection.nextResult(by: deadline) {
         case .rows(let result) where result.tag == tag: return
         case .rows(let result): throw .broken("the server answered \(result.tag) where \(tag) was expected")
-        case .refused(let error): throw .server(try drained(error, by: deadline))
+        case .refused(let error): throw refusal(error, by: deadline)
         case .copyIn, .done: throw .broken("the server gave no answer to \(tag)")
-        }
-    }
-
-    /// Reads what is left of the exchange after an error, so that the connection can be used again.
-    private func drained(_ error: ServerError, by deadline: Deadline) throws(ConnectionFault) -> ServerError {
-        while true {
-            switch try? connection.nextResult(by: deadline) {
-            case .rows, .refused: continue
-            case .done, .copyIn, nil: return error
-            }
         }
     }
 }

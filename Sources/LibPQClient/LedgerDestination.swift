@@ -120,9 +120,10 @@ package final class LedgerDestination: Destination {
         }
     }
 
-    /// The error says something about the rows, the table or the ledger, and nothing about the server's state or role.
+    /// The error says nothing about the server's state or role: not 25 (read-only), 53 (resources), 57 (intervention, shutdown),
+    /// 58 (system) or XX (internal). After those the node is looked at again.
     private static func isHarmless(_ sqlState: String) -> Bool {
-        ["22", "23", "42", "FB", "P0"].contains(sqlState.prefix(2))
+        !["25", "53", "57", "58", "XX"].contains(sqlState.prefix(2))
     }
 }
 

@@ -137,7 +137,7 @@ package final class PostgresConnection {
 
     private func sendQuery(_ sql: String, _ parameters: [String?]) throws(ConnectionFault) {
         let copies = parameters.map { $0.flatMap { strdup($0) } }
-        defer { copies.forEach { free($0) } }
+        defer { for copy in copies { free(copy) } }
         let sent = copies.map { UnsafePointer($0) }.withUnsafeBufferPointer {
             PQsendQueryParams(handle, sql, Int32(parameters.count), nil, $0.baseAddress, nil, nil, 0)
         }
@@ -147,16 +147,26 @@ package final class PostgresConnection {
     /// Reads the results up to the end of the exchange.
     private func finish(by deadline: Deadline) throws(ConnectionFault) -> [QueryResult] {
         var results: [QueryResult] = []
-        var refusal: ServerError?
         try flushOutput(by: deadline)
         while true {
             switch try nextResult(by: deadline) {
-            case .done:
-                if let refusal { throw .server(refusal) }
-                return results
+            case .done: return results
             case .rows(let result): results.append(result)
-            case .refused(let error): refusal = refusal ?? error
+            case .refused(let error):
+                drain(by: deadline)
+                throw .server(error)
             case .copyIn: throw .broken("the server waits for COPY data that nobody has")
+            }
+        }
+    }
+
+    /// Reads what is left of an exchange after an error, so that the connection can be used again. What goes wrong meanwhile shows in
+    /// ``isReady``; the error that came first is the one that counts.
+    func drain(by deadline: Deadline) {
+        while let step = try? nextResult(by: deadline) {
+            switch step {
+            case .rows, .refused: continue
+            case .done, .copyIn: return
             }
         }
     }
@@ -246,7 +256,7 @@ package final class PostgresConnection {
     private static func start(_ words: [(name: String, value: String)]) -> OpaquePointer? {
         let names = words.map { strdup($0.name) }
         let values = words.map { strdup($0.value) }
-        defer { (names + values).forEach { free($0) } }
+        defer { for text in names + values { free(text) } }
         let nameList = names.map { UnsafePointer($0) } + [nil]
         let valueList = values.map { UnsafePointer($0) } + [nil]
         return PQconnectStartParams(nameList, valueList, 0)

@@ -36,8 +36,11 @@ struct ClusterDirectory: Hashable, Sendable {
             guard let line = TextFile.read("\(path)/\(name)/postmaster.pid")?.split(separator: "\n").first,
                 let process = Int32(line), ProcessTable.workingDirectory(of: process) == "\(path)/\(name)"
             else { continue }
+            kill(process, SIGKILL)
             let children = ProcessTable.children(of: process)
-            ([process] + children).forEach { kill($0, SIGKILL) }
+            for child in children {
+                kill(child, SIGKILL)
+            }
             while ([process] + children).contains(where: ProcessTable.runs) {
                 usleep(5000)
             }

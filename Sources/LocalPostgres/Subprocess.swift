@@ -83,7 +83,7 @@ struct Subprocess: Sendable {
         variables.merge(environment) { $1 }
         let arguments = command.map { strdup($0) }
         let settings = variables.map { strdup("\($0)=\($1)") }
-        defer { (arguments + settings).forEach { free($0) } }
+        defer { for text in arguments + settings { free(text) } }
         var process: pid_t = 0
         let code = posix_spawn(&process, command[0], &actions, nil, arguments + [nil], settings + [nil])
         guard code == 0 else { throw LocalPostgresFault("\(command[0]): \(String(cString: strerror(code)))") }
