@@ -1,22 +1,22 @@
-package import Records
+import Records
 
 /// Finds where rows begin in a chunk's bytes.
 ///
 /// Format of a tuple: PostgreSQL manual, "COPY", section "Binary Format": a big-endian Int16 field count, then per field a
 /// big-endian Int32 length (-1 for NULL) and that many bytes.
-package struct TupleWalk {
+struct TupleWalk {
     private let chunk: RowChunk
     private var row = 0
     private var byte = 0
 
-    package init(_ chunk: RowChunk) {
+    init(_ chunk: RowChunk) {
         self.chunk = chunk
     }
 
     /// The first byte of row `index`, counted from 0; `chunk.count` gives the end of the last row. Indices must not go down from call to call.
     ///
     /// - Throws: the fault, if the bytes do not hold that many whole rows, or hold more than `chunk.count` of them.
-    package mutating func start(ofRow index: Int) throws(SourceFault) -> Int {
+    mutating func start(ofRow index: Int) throws(SourceFault) -> Int {
         while row < index {
             let next = chunk.bytes.withUnsafeBytes { end(of: byte, in: $0) }
             guard let next else {
