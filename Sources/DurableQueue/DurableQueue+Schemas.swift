@@ -22,7 +22,10 @@ extension DurableQueue {
         }
         do throws(FileFault) {
             try DurableFile.replace(
-                Self.schemaFile(schema.stream), in: directory.schemas, with: Array(data), on: context.fileSystem
+                Self.schemaFile(schema.stream),
+                in: directory.schemas,
+                with: Array(data),
+                on: context.fileSystem
             )
         } catch {
             throw .file(error)

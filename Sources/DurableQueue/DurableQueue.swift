@@ -113,7 +113,7 @@ package final class DurableQueue: Sendable {
         request.sink.appendsDidFinish([(request.token, outcome)])
     }
 
-    /// Takes no more requests, stores what waits, syncs everything, ends the threads. Can be called again.
+    /// Takes no more requests, stores what waits, syncs everything, ends the threads, gives the directory's lock back. Can be called again.
     package func close() {
         for writer in writers { writer.finish() }
         housekeeper.finish()
@@ -124,5 +124,6 @@ package final class DurableQueue: Sendable {
         for thread in threads { thread.join() }
         let lanes = roster.withLock { $0.all }
         for lane in lanes { lane.dismissWaiters() }
+        lock.release()
     }
 }

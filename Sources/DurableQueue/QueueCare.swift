@@ -44,7 +44,8 @@ struct QueueCare {
         )
         if trimmed.quarantined > 0 {
             queue.log.warning(
-                "moved damaged segments to quarantine", metadata: ["lane": "\(lane.key)", "segments": "\(trimmed.quarantined)"]
+                "moved damaged segments to quarantine",
+                metadata: ["lane": "\(lane.key)", "segments": "\(trimmed.quarantined)"]
             )
         }
         if !isDraining { _ = try maintenance.prepareSpare() }
@@ -68,7 +69,10 @@ struct QueueCare {
         let text = fault.description
         guard lastComplaint[lane.key] != text else { return }
         lastComplaint[lane.key] = text
-        queue.log.error("housekeeping failed; it will be tried again", metadata: ["lane": "\(lane.key)", "reason": "\(text)"])
+        queue.log.error(
+            "housekeeping failed; it will be tried again",
+            metadata: ["lane": "\(lane.key)", "reason": "\(text)"]
+        )
     }
 
     /// Lets lanes accept again once there is room for a segment.
@@ -90,7 +94,10 @@ struct QueueCare {
         for lane in queue.roster.withLock({ $0.all }) {
             var fresh = lane.board.withLock { board in
                 LaneHints(
-                    durable: board.durable, committed: board.committed, replicated: board.replicated, written: WallTime(microseconds: 0)
+                    durable: board.durable,
+                    committed: board.committed,
+                    replicated: board.replicated,
+                    written: WallTime(microseconds: 0)
                 )
             }
             // With another policy what was acknowledged may not be on the disk, and a hint would turn a torn tail into damage.

@@ -34,12 +34,18 @@ package struct QueueDirectory: Sendable {
             if error.isMissing { return nil }
             throw .log(.file(error))
         }
-        let lines = String(decoding: content ?? [], as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = String(decoding: content ?? [], as: UTF8.self).split(
+            separator: "\n",
+            omittingEmptySubsequences: false
+        )
         guard let first = lines.first, first.hasPrefix("forebay-queue ") else {
             throw .format(path: identity, found: "this is not the identity of a forebay queue")
         }
         guard first == Self.formatLine else {
-            throw .format(path: identity, found: "found \"\(first)\", this version of forebay reads \"\(Self.formatLine)\"")
+            throw .format(
+                path: identity,
+                found: "found \"\(first)\", this version of forebay reads \"\(Self.formatLine)\""
+            )
         }
         guard lines.count == 3, lines[2].isEmpty, let id = QueueID(lines[1]) else {
             throw .format(path: identity, found: "the second line is no queue id")

@@ -109,7 +109,9 @@ struct QueueOpening {
         let segmentBytes =
             configuration.segmentBytes
             ?? DiskBudget.segmentBytes(
-                limit: min(configuration.maxBytes, available), reserve: reserve, lanes: configuration.lanes
+                limit: min(configuration.maxBytes, available),
+                reserve: reserve,
+                lanes: configuration.lanes
             )
         return LogContext(
             fileSystem: fileSystem,
@@ -173,13 +175,16 @@ struct QueueOpening {
             log.notice(
                 "cut off an unfinished group commit; nothing of it had been acknowledged",
                 metadata: [
-                    "lane": "\(key)", "end": "\(report.end)", "bytes": "\(report.cutBytes)", "undoneBlocks": "\(report.undoneBlocks)",
+                    "lane": "\(key)", "end": "\(report.end)", "bytes": "\(report.cutBytes)",
+                    "undoneBlocks": "\(report.undoneBlocks)",
                 ]
             )
         case .corrupt:
             log.critical(
                 "acknowledged rows can't be read; the segment is kept, and will go to quarantine instead of being trimmed",
-                metadata: ["lane": "\(key)", "lost": "\(report.lost)", "end": "\(report.end)", "cases": "\(report.labels)"]
+                metadata: [
+                    "lane": "\(key)", "lost": "\(report.lost)", "end": "\(report.end)", "cases": "\(report.labels)",
+                ]
             )
         }
         let lane = Lane(catalogue: opened.log.catalogue, hints: report.hints, isDraining: isDraining)

@@ -17,7 +17,9 @@ package struct MonotonicTime: Hashable, Comparable {
         guard seconds >= 0 else { return now }
         // A wait of more than a century is as good as one for ever.
         let bounded = UInt64(min(seconds, 3_000_000_000))
-        return MonotonicTime(nanoseconds: now.nanoseconds + bounded * 1_000_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000)
+        return MonotonicTime(
+            nanoseconds: now.nanoseconds + bounded * 1_000_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000
+        )
     }
 
     func microseconds(since earlier: MonotonicTime) -> Int {

@@ -1,10 +1,12 @@
 import Glibc
 import SegmentedLog
+import Synchronization
 
 /// The lock of a queue directory: `flock` on `LOCK`, with the holder's process id inside. Given back when released, or when the
 /// process ends in whatever way.
 final class DirectoryLock: Sendable {
     private let descriptor: Int32
+    private let isHeld = Atomic<Bool>(true)
 
     init(_ directory: String) throws(QueueFault) {
         let path = directory + "/LOCK"
@@ -26,7 +28,12 @@ final class DirectoryLock: Sendable {
     }
 
     deinit {
-        close(descriptor)
+        release()
+    }
+
+    /// Gives the lock back. Can be called again.
+    func release() {
+        if isHeld.exchange(false, ordering: .relaxed) { close(descriptor) }
     }
 
     /// Who holds the lock, as far as the file tells.

@@ -68,7 +68,9 @@ package struct POSIXFileSystem: FileSystem {
     package func availableBytes(at path: String) throws(FileFault) -> Int {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { throw FileFault(last: "statvfs", path) }
-        return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+        return Int(
+            clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue
+        )
     }
 }
 

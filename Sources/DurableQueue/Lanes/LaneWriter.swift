@@ -149,7 +149,10 @@ final class LaneWriter: Sendable {
     private func sync(_ log: LaneLog) {
         guard let reason = log.sync(at: .now) else { return }
         surroundings.metrics.failedCommits.add()
-        surroundings.log.critical("a sync of acknowledged rows failed", metadata: ["lane": "\(lane.key)", "reason": "\(reason)"])
+        surroundings.log.critical(
+            "a sync of acknowledged rows failed",
+            metadata: ["lane": "\(lane.key)", "reason": "\(reason)"]
+        )
         noteState(of: log)
     }
 
@@ -196,7 +199,9 @@ final class LaneWriter: Sendable {
                 }
                 last = last.advanced(by: request.batch.rowCount)
                 let outcome = AppendOutcome.durable(
-                    last: lane.key.position(last), count: request.batch.rowCount, repeated: false
+                    last: lane.key.position(last),
+                    count: request.batch.rowCount,
+                    repeated: false
                 )
                 report(outcome, for: request, &completions)
             }
@@ -212,13 +217,19 @@ final class LaneWriter: Sendable {
         case .full:
             full.store(true, ordering: .relaxed)
             metrics.fullRequests.add(requests.count)
-            surroundings.log.warning("no room for another segment; refusing until there is", metadata: ["lane": "\(lane.key)"])
+            surroundings.log.warning(
+                "no room for another segment; refusing until there is",
+                metadata: ["lane": "\(lane.key)"]
+            )
             for request in requests { report(.full, for: request, &completions) }
             surroundings.needsCare()
         case .failed(let reason):
             metrics.failedCommits.add()
             metrics.failedRequests.add(requests.count)
-            surroundings.log.critical("a group commit failed", metadata: ["lane": "\(lane.key)", "reason": "\(reason)"])
+            surroundings.log.critical(
+                "a group commit failed",
+                metadata: ["lane": "\(lane.key)", "reason": "\(reason)"]
+            )
             for request in requests { report(.failed(reason: reason), for: request, &completions) }
         }
         return 0
@@ -242,7 +253,10 @@ final class LaneWriter: Sendable {
         }
         if isNews {
             if let reason {
-                surroundings.log.critical("the lane is read-only", metadata: ["lane": "\(lane.key)", "reason": "\(reason)"])
+                surroundings.log.critical(
+                    "the lane is read-only",
+                    metadata: ["lane": "\(lane.key)", "reason": "\(reason)"]
+                )
             } else {
                 surroundings.log.notice("the lane can be written again", metadata: ["lane": "\(lane.key)"])
             }

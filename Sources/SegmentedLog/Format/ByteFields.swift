@@ -1,7 +1,9 @@
 extension UnsafeRawPointer {
     /// The little-endian integer that begins `offset` bytes on. The caller has checked that it is there.
     @inline(__always)
-    func littleEndian<Field: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as _: Field.Type = Field.self) -> Field {
+    func littleEndian<Field: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as _: Field.Type = Field.self)
+        -> Field
+    {
         Field(littleEndian: loadUnaligned(fromByteOffset: offset, as: Field.self))
     }
 

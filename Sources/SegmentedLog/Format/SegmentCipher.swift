@@ -16,7 +16,18 @@ package final class SegmentCipher {
         var derived = [UInt8](repeating: 0, count: 32)
         var length = 0
         let made = EVP_Q_mac(
-            nil, "HMAC", nil, "SHA256", nil, master, master.count, message, message.count, &derived, derived.count, &length
+            nil,
+            "HMAC",
+            nil,
+            "SHA256",
+            nil,
+            master,
+            master.count,
+            message,
+            message.count,
+            &derived,
+            derived.count,
+            &length
         )
         guard made != nil, length == derived.count, let context = EVP_CIPHER_CTX_new() else { return nil }
         self.context = context

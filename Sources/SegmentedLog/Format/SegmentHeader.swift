@@ -115,7 +115,11 @@ package struct SegmentHeader: Hashable, Sendable {
         }
         var keyID: String?
         if keyLength > 0 {
-            guard let text = String(validating: UnsafeRawBufferPointer(start: bytes + 89, count: keyLength), as: UTF8.self)
+            guard
+                let text = String(
+                    validating: UnsafeRawBufferPointer(start: bytes + 89, count: keyLength),
+                    as: UTF8.self
+                )
             else { throw .field("key id is not UTF-8") }
             keyID = text
         }

@@ -65,7 +65,13 @@ package struct IdempotencyWindow: Sendable {
         }
         insert(
             Entry(
-                key: request.key, digest: request.bodyDigest, last: .none, count: 0, seconds: seconds, lane: 0, stage: .inFlight
+                key: request.key,
+                digest: request.bodyDigest,
+                last: .none,
+                count: 0,
+                seconds: seconds,
+                lane: 0,
+                stage: .inFlight
             )
         )
         return .new

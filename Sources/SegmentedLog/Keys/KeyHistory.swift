@@ -60,7 +60,10 @@ package struct KeyHistory: Sendable {
     /// The keys of a segment, read from its blocks. What can't be read can't be known.
     private func rebuilt(_ base: Offset) throws(FileFault) -> KeySidecar {
         var sidecar = KeySidecar(
-            key: catalogue.key, base: base, last: Offset(base.rawValue - 1), entries: []
+            key: catalogue.key,
+            base: base,
+            last: Offset(base.rawValue - 1),
+            entries: []
         )
         guard case .segment(let segment, let last, let limit) = catalogue.locate(base), segment.base == base else {
             return sidecar
@@ -110,7 +113,10 @@ package struct KeyHistory: Sendable {
     private func write(_ sidecar: KeySidecar) throws(FileFault) {
         let content = sidecar.encoded()
         try DurableFile.replace(
-            LaneFiles.keys(sidecar.base), in: catalogue.directory, with: content, on: context.fileSystem
+            LaneFiles.keys(sidecar.base),
+            in: catalogue.directory,
+            with: content,
+            on: context.fileSystem
         )
         context.budget.add(content.count)
     }

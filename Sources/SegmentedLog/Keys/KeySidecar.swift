@@ -38,7 +38,8 @@ package struct KeySidecar: Hashable, Sendable {
             bytes.store(littleEndian: base.rawValue, at: 40)
             bytes.store(littleEndian: last.rawValue, at: 48)
             bytes.store(
-                littleEndian: forebay_crc32c(0, bytes + Self.headerBytes, size - Self.headerBytes), at: 56
+                littleEndian: forebay_crc32c(0, bytes + Self.headerBytes, size - Self.headerBytes),
+                at: 56
             )
             bytes.store(littleEndian: forebay_crc32c(0, bytes, 60), at: 60)
             count = size

@@ -114,7 +114,10 @@ package final class LaneCursor {
         if let place, place.base == segment.base {
             place.walk.limit = limit
             self.place = Place(
-                base: segment.base, walk: place.walk, position: SegmentHeader.byteCount, expected: segment.base
+                base: segment.base,
+                walk: place.walk,
+                position: SegmentHeader.byteCount,
+                expected: segment.base
             )
             return true
         }
@@ -138,7 +141,12 @@ package final class LaneCursor {
             return false
         }
         guard header.key == catalogue.key, header.base == segment.base else { return false }
-        let walk = SegmentWalk(file: file, header: header, cipher: try context.keyRing.cipher(for: header), limit: limit)
+        let walk = SegmentWalk(
+            file: file,
+            header: header,
+            cipher: try context.keyRing.cipher(for: header),
+            limit: limit
+        )
         place = Place(base: segment.base, walk: walk, position: SegmentHeader.byteCount, expected: segment.base)
         return true
     }
@@ -182,7 +190,9 @@ package final class LaneCursor {
     }
 
     /// `SegmentWalk.rows`, whose faults are no faults of a file.
-    private func unpack(_ block: BlockHeader, _ body: UnsafeRawBufferPointer, _ walk: SegmentWalk) throws(FileFault) -> [UInt8]? {
+    private func unpack(_ block: BlockHeader, _ body: UnsafeRawBufferPointer, _ walk: SegmentWalk) throws(FileFault)
+        -> [UInt8]?
+    {
         do throws(LogFault) {
             return try walk.rows(of: block, in: body)
         } catch {
@@ -235,7 +245,9 @@ package final class LaneCursor {
     }
 
     /// The rows of a block from `wanted` on, those after `last` (a failed group's) left out; nil if they are no whole tuples.
-    private static func chunk(_ block: BlockHeader, _ rows: [UInt8], from wanted: Offset, upTo last: Offset) -> RowChunk? {
+    private static func chunk(_ block: BlockHeader, _ rows: [UInt8], from wanted: Offset, upTo last: Offset)
+        -> RowChunk?
+    {
         if block.first == wanted, block.last <= last {
             return RowChunk(fingerprint: block.fingerprint, first: wanted, count: block.rows, bytes: rows)
         }

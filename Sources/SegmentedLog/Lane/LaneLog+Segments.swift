@@ -22,7 +22,8 @@ extension LaneLog {
             try spare.file.sync()
             try quarantineDamaged(base)
             try context.fileSystem.rename(
-                catalogue.path(spare.name), to: catalogue.path(LaneFiles.segment(base))
+                catalogue.path(spare.name),
+                to: catalogue.path(LaneFiles.segment(base))
             )
             try context.fileSystem.syncDirectory(catalogue.directory)
         } catch {

@@ -86,7 +86,11 @@ package final class LaneLog {
     /// One write and (with `sync: always`) one `fdatasync`, whatever the number of requests; two more syncs where a segment begins.
     package func append(_ requests: [AppendRequest], from start: Int, at now: WallTime) -> GroupResult {
         var result = GroupResult(
-            taken: requests.count - start, first: end.advanced(by: 1), bytes: 0, ending: .durable, refused: [:]
+            taken: requests.count - start,
+            first: end.advanced(by: 1),
+            bytes: 0,
+            ending: .durable,
+            refused: [:]
         )
         if case .readOnly(let reason, let since) = state, now.since(since) < Self.retryPause, now >= since {
             result.ending = .failed(reason)

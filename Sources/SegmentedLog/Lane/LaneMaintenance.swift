@@ -16,7 +16,9 @@ package struct LaneMaintenance: Sendable {
     ///
     /// A spare never takes the last room: as much must be left again.
     package func prepareSpare() throws(LogFault) -> Bool {
-        guard catalogue.spares.isEmpty, context.budget.hasRoom(for: 2 * context.options.segmentBytes) else { return false }
+        guard catalogue.spares.isEmpty, context.budget.hasRoom(for: 2 * context.options.segmentBytes) else {
+            return false
+        }
         let blank: SegmentSupply.Blank
         do throws(LogFault) {
             blank = try SegmentSupply(context: context, catalogue: catalogue).make(context.options.segmentBytes)
@@ -63,7 +65,12 @@ extension LaneMaintenance {
     ) throws(LogFault) -> Trimmed {
         let segments = noteCovered(replicated: replicated, keepsLast: keepsLast, at: now)
         let count = retention.trimmable(
-            segments, end: catalogue.end, replicated: replicated, keepsLast: keepsLast, isPressed: isPressed, at: now
+            segments,
+            end: catalogue.end,
+            replicated: replicated,
+            keepsLast: keepsLast,
+            isPressed: isPressed,
+            at: now
         )
         var done = Trimmed()
         do throws(FileFault) {
@@ -80,7 +87,10 @@ extension LaneMaintenance {
     private func noteCovered(replicated: Offset, keepsLast: Bool, at now: WallTime) -> [LaneCatalogue.Segment] {
         let segments = catalogue.segments
         let covered = Retention.covered(
-            segments, end: catalogue.end, replicated: replicated, keepsLast: keepsLast
+            segments,
+            end: catalogue.end,
+            replicated: replicated,
+            keepsLast: keepsLast
         )
         for (index, segment) in segments.enumerated() {
             if index < covered, segment.coveredAt == nil {
@@ -105,7 +115,10 @@ extension LaneMaintenance {
         if segment.hasDamage {
             done.quarantined += 1
             try Self.quarantine(
-                segment.base, of: catalogue, on: context.fileSystem, tag: context.entropy.word()
+                segment.base,
+                of: catalogue,
+                on: context.fileSystem,
+                tag: context.entropy.word()
             )
             return
         }

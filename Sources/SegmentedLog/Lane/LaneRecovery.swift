@@ -41,7 +41,10 @@ package struct LaneRecovery {
         context: LogContext
     ) throws(LogFault) -> Opened {
         var recovery = LaneRecovery(
-            key: key, directory: directory, context: context, report: Report(key: key, end: .none)
+            key: key,
+            directory: directory,
+            context: context,
+            report: Report(key: key, end: .none)
         )
         do throws(FileFault) {
             try context.fileSystem.createDirectory(directory)

@@ -1,5 +1,5 @@
-package import Records
 internal import FoundationEssentials
+package import Records
 import Synchronization
 
 /// The layouts of all rows in the queue, by fingerprint, in `<queue>/layouts/<fingerprint>.json`. Any thread may ask.

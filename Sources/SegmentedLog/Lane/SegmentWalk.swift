@@ -27,7 +27,8 @@ package final class SegmentWalk {
         case damaged(String)
     }
 
-    package init(file: any File, header: SegmentHeader, cipher: SegmentCipher?, limit: Int, readAhead: Int = 512 << 10) {
+    package init(file: any File, header: SegmentHeader, cipher: SegmentCipher?, limit: Int, readAhead: Int = 512 << 10)
+    {
         self.file = file
         self.header = header
         self.cipher = cipher
@@ -57,7 +58,9 @@ package final class SegmentWalk {
     /// Keys and payload as stored, if their checksum matches; nil if it does not. Valid until the next call.
     package func body(of block: BlockHeader, at position: Int) throws(FileFault) -> UnsafeRawBufferPointer? {
         let length = block.keysLength + block.storedLength
-        guard let whole = try bytes(at: position, count: block.totalBytes), let start = whole.baseAddress else { return nil }
+        guard let whole = try bytes(at: position, count: block.totalBytes), let start = whole.baseAddress else {
+            return nil
+        }
         let body = start + BlockHeader.byteCount
         guard forebay_crc32c(0, body, length) == block.bodyChecksum else { return nil }
         return UnsafeRawBufferPointer(start: body, count: length)
@@ -77,7 +80,13 @@ package final class SegmentWalk {
         var opened: [UInt8] = []
         if block.flags.contains(.encrypted) {
             guard let cipher else { throw .missingKey(id: header.keyID ?? "") }
-            guard let plain = open(payload, of: block, keys: UnsafeRawBufferPointer(rebasing: body[..<block.keysLength]), cipher)
+            guard
+                let plain = open(
+                    payload,
+                    of: block,
+                    keys: UnsafeRawBufferPointer(rebasing: body[..<block.keysLength]),
+                    cipher
+                )
             else { return nil }
             opened = plain
         } else if header.keyID != nil {

@@ -49,7 +49,7 @@ package enum TailRecovery {
     package struct Row: Sendable {
         package var label: String
         package var verdict: Verdict
-        var matches: @Sendable (Evidence) -> Bool
+        package var matches: @Sendable (Evidence) -> Bool
     }
 
     /// The first row that matches decides.

@@ -85,7 +85,11 @@ package struct TailScan: Sendable {
                 )
             )
             result.labels.append(row.label)
-            if row.verdict == .corrupt { result.verdict = .corrupt } else if result.verdict != .corrupt { result.verdict = row.verdict }
+            if row.verdict == .corrupt {
+                result.verdict = .corrupt
+            } else if result.verdict != .corrupt {
+                result.verdict = row.verdict
+            }
             switch row.verdict {
             case .corrupt:
                 if let later, isProven {
