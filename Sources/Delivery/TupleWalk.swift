@@ -16,11 +16,11 @@ struct TupleWalk {
     /// The first byte of row `index`, counted from 0; `chunk.count` gives the end of the last row. Indices must not go down from call to call.
     ///
     /// - Throws: the fault, if the bytes do not hold that many whole rows, or hold more than `chunk.count` of them.
-    mutating func start(ofRow index: Int) throws(SourceFault) -> Int {
+    mutating func start(ofRow index: Int) throws(MalformedRows) -> Int {
         while row < index {
             let next = chunk.bytes.withUnsafeBytes { end(of: byte, in: $0) }
             guard let next else {
-                throw SourceFault(
+                throw MalformedRows(message:
                     "row \(chunk.first.advanced(by: row)) of a block from \(chunk.first) to \(chunk.last) "
                         + "does not end within the block's \(chunk.bytes.count) bytes"
                 )
@@ -29,7 +29,7 @@ struct TupleWalk {
             row += 1
         }
         if index == chunk.count, byte != chunk.bytes.count {
-            throw SourceFault(
+            throw MalformedRows(message:
                 "the \(chunk.count) rows of a block from \(chunk.first) to \(chunk.last) end at byte \(byte), "
                     + "the block at \(chunk.bytes.count)"
             )
@@ -54,4 +54,9 @@ struct TupleWalk {
         }
         return cursor
     }
+}
+
+/// A chunk's bytes are not as many whole rows as it says.
+struct MalformedRows: Error, Hashable, Sendable {
+    var message: String
 }

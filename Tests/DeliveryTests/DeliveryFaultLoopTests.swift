@@ -1,15 +1,21 @@
 import Delivery
+import Glibc
 import Records
 import Testing
 
-/// Method: thousands of small worlds, each from a seed. Every port may fail at every call; the process is killed at random; a replica
+/// Method: many small worlds, each from a seed. Every port may fail at every call; the process is killed at random; a replica
 /// that lacks the last flushes is promoted; rows are poison, streams are broken for a while, blocks are corrupt. The promise is
 /// checked after every step, and at the end, when the faults are over, everything must have been delivered.
 ///
 /// The same loop is run with three planted faults, to show that it would notice.
 struct DeliveryFaultLoopTests {
-    @Test func everyEventEndsExactlyOnce() {
-        for seed in UInt64(0)..<3_000 {
+    /// `FOREBAY_SEEDS=100000` runs more of them, `FOREBAY_SEED=17` that one alone.
+    @Test(arguments: 0..<4)
+    func everyEventEndsExactlyOnce(part: UInt64) {
+        let environment = { (name: String) in getenv(name).flatMap { UInt64(String(cString: $0)) } }
+        let count = environment("FOREBAY_SEEDS") ?? 800
+        let seeds = environment("FOREBAY_SEED").map { $0..<($0 + 1) } ?? 0..<count
+        for seed in seeds where seed % 4 == part {
             if let fault = Self.run(seed: seed) {
                 Issue.record("seed \(seed): \(fault)")
                 return

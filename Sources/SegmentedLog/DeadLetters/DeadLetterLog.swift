@@ -38,7 +38,14 @@ package final class DeadLetterLog: Sendable {
     package struct Summary: Hashable, Sendable {
         package var files: Int
         package var bytes: Int
+        /// Letters without a verdict.
         package var pending: Int
+        /// Their events: refused one by one, …
+        package var poisonEvents: Int
+        /// … set aside with their stream, …
+        package var parkedEvents: Int
+        /// … and unreadable in the queue.
+        package var unreadableEvents: Int
         package var ranges: Int
     }
 
@@ -87,6 +94,9 @@ package final class DeadLetterLog: Sendable {
                 files: state.index.files.count,
                 bytes: state.index.byteCount,
                 pending: state.index.pendingCount,
+                poisonEvents: state.index.pendingEvents[.poison] ?? 0,
+                parkedEvents: state.index.pendingEvents[.parked] ?? 0,
+                unreadableEvents: state.index.pendingEvents[.unreadable] ?? 0,
                 ranges: state.index.rangeCount
             )
         }
@@ -139,6 +149,11 @@ package final class DeadLetterLog: Sendable {
             }
             return open
         }
+    }
+
+    /// The id of the next letter; those that exist are below.
+    package var nextID: LetterID {
+        state.withLock { $0.index.nextID }
     }
 
     package func isPending(_ id: LetterID) -> Bool {

@@ -81,18 +81,46 @@ package struct DeadLetterReader: Sendable {
         return found
     }
 
+    /// The rows of the frame that was read last: letters of one frame are asked for one after the other.
+    package struct Cache {
+        fileprivate var scan: LetterFileScan?
+        fileprivate var frame: LetterFileScan.Frame?
+        fileprivate var rows: [UInt8] = []
+
+        package init() {}
+    }
+
     /// COPY binary tuples back to back.
     package func rows(of record: LetterRecord) throws(DeadLetterLogFault) -> [UInt8] {
+        var cache = Cache()
+        return try rows(of: record, &cache)
+    }
+
+    package func rows(of record: LetterRecord, _ cache: inout Cache) throws(DeadLetterLogFault) -> [UInt8] {
         guard record.rowBytes > 0 else { return [] }
-        let rows = try ioResult { () throws(FileFault) -> Result<[UInt8], DeadLetterLogFault> in
+        if cache.scan?.number != record.file || cache.frame?.offset != record.frame {
+            cache = Cache()
+            try load(record, into: &cache)
+        }
+        guard let frame = cache.frame,
+            frame.entries.contains(.letter(record.id, record.letter, rowBytes: record.rowBytes))
+        else { throw .moved(record.id) }
+        return Array(cache.rows[record.rowStart..<(record.rowStart + record.rowBytes)])
+    }
+
+    private func load(_ record: LetterRecord, into cache: inout Cache) throws(DeadLetterLogFault) {
+        let loaded = try ioResult { () throws(FileFault) -> Result<Cache, DeadLetterLogFault> in
+            var loaded = Cache()
             let scan = try directory.scan(record.file, among: [])
-            guard let header = scan.header, let frame = try scan.frame(at: record.frame, salt: header.salt),
-                frame.entries.contains(.letter(record.id, record.letter, rowBytes: record.rowBytes))
+            guard let header = scan.header, let frame = try scan.frame(at: record.frame, salt: header.salt)
             else { return .failure(.moved(record.id)) }
             guard let rows = try scan.rows(of: frame) else { return .failure(.corruptRows(record.id)) }
-            return .success(Array(rows[record.rowStart..<(record.rowStart + record.rowBytes)]))
+            loaded.scan = scan
+            loaded.frame = frame
+            loaded.rows = rows
+            return .success(loaded)
         }
-        return try rows.get()
+        cache = try loaded.get()
     }
 }
 

@@ -16,8 +16,8 @@ struct LetterBatch {
         }
     }
 
-    /// A frame is closed when it holds this many bytes of rows, or this many entries: half of what it could hold.
-    private static let fullRows = LetterFrame.maximumPart / 2
+    /// A frame is closed when it holds this many bytes of rows, or this many entries, each of at most six texts of 8 KiB: well within its limits.
+    private static let fullRows = 4 << 20
     private static let fullEntries = 512
 
     init(nextID: LetterID) {

@@ -44,8 +44,19 @@ struct LetterIndex {
     private(set) var files: [FileSummary] = []
     private(set) var pending = RangeSet<LetterID>()
     private(set) var pendingCount = 0
+    /// Events of pending letters, by their kind.
+    private(set) var pendingEvents: [DeadLetter.Kind: Int] = [:]
+    /// Of the pending letters that are not of one poison row; a parked one holds a block's rows, so there are few.
+    private var others: [LetterID: Size] = [:]
     private(set) var nextID: LetterID = 1
     private var recorded: [LaneKey: RangeSet<UInt64>] = [:]
+
+    private struct Size {
+        var kind: DeadLetter.Kind
+        var events: Int
+
+        static let ordinary = Size(kind: .poison, events: 1)
+    }
 
     /// How many ranges of positions are remembered, over all lanes.
     var rangeCount: Int { recorded.values.reduce(0) { $0 + $1.ranges.count } }
@@ -83,6 +94,10 @@ struct LetterIndex {
             remember(letter.range, of: letter.lane)
             pending.insert(contentsOf: id..<(id + 1))
             pendingCount += 1
+            pendingEvents[letter.kind, default: 0] += letter.count
+            if letter.kind != .poison || letter.count != 1 {
+                others[id] = Size(kind: letter.kind, events: letter.count)
+            }
             nextID = max(nextID, id + 1)
         case .mark(let id, let lane, let range, _):
             remember(range, of: lane)
@@ -91,6 +106,8 @@ struct LetterIndex {
             for id in ids where pending.contains(id) {
                 pending.remove(contentsOf: id..<(id + 1))
                 pendingCount -= 1
+                let size = others.removeValue(forKey: id) ?? .ordinary
+                pendingEvents[size.kind, default: 0] -= size.events
                 if let index = files.firstIndex(where: { $0.ids?.contains(id) ?? false }) {
                     files[index].settled += 1
                 }

@@ -6,9 +6,14 @@ import Synchronization
 final class FakeDeadLetters: DeadLetterStore {
     private struct Content {
         var letters: [DeadLetter] = []
+        var positions = RangeSet<UInt64>()
         /// Letters up to here are on disk.
         var lasting = 0
         var calls = 0
+
+        mutating func remember(_ letter: DeadLetter) {
+            positions.insert(contentsOf: letter.first.rawValue..<(letter.last.rawValue + 1))
+        }
     }
 
     /// A planted fault: letters reach the disk only with the call after, when the ledger may have passed them.
@@ -29,7 +34,11 @@ final class FakeDeadLetters: DeadLetterStore {
     var lasting: ArraySlice<DeadLetter> { content.withLock { $0.letters[..<$0.lasting] } }
 
     func crash() {
-        content.withLock { $0.letters.removeSubrange($0.lasting...) }
+        content.withLock { content in
+            content.letters.removeSubrange(content.lasting...)
+            content.positions = RangeSet()
+            for letter in content.letters { content.remember(letter) }
+        }
     }
 
     func record(_ letters: [DeadLetter]) throws(DeadLetterFault) {
@@ -40,7 +49,10 @@ final class FakeDeadLetters: DeadLetterStore {
         let survivors = fails.withLock { $0(call) }
         content.withLock { content in
             if isLazy { content.lasting = content.letters.count }
-            content.letters += letters.prefix(survivors ?? letters.count)
+            for letter in letters.prefix(survivors ?? letters.count) {
+                content.letters.append(letter)
+                content.remember(letter)
+            }
             if !isLazy { content.lasting = content.letters.count }
         }
         if survivors != nil { throw DeadLetterFault("no space left on device") }
@@ -48,9 +60,9 @@ final class FakeDeadLetters: DeadLetterStore {
 
     func recorded(_ lane: LaneKey, in range: ClosedRange<Offset>) -> [ClosedRange<Offset>] {
         content.withLock { content in
-            content.letters.filter { $0.lane == lane && $0.range.overlaps(range) }
-                .map { $0.range.clamped(to: range) }
-                .sorted { $0.lowerBound < $1.lowerBound }
+            let asked = RangeSet(range.lowerBound.rawValue..<(range.upperBound.rawValue + 1))
+            return content.positions.intersection(asked).ranges
+                .map { Offset($0.lowerBound)...Offset($0.upperBound - 1) }
         }
     }
 }
