@@ -22,6 +22,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -75,7 +76,7 @@ let package = Package(
             name: "forebay",
             dependencies: [
                 "Records", "IngestFormats", "SegmentedLog", "DurableQueue", "Delivery", "LibPQClient", "ForebayRuntime",
-                "OpsServer", "AgentKit", argumentParser, log, lifecycle,
+                "OpsServer", "AgentKit", argumentParser, asyncHTTPClient, log, nioCore, nioFoundation, nioHTTP1,
             ],
             swiftSettings: strict
         ),
