@@ -8,7 +8,7 @@ struct Forebay: AsyncParsableCommand {
         abstract: "A write-ahead ingestion proxy in front of PostgreSQL: acknowledged means on disk, delivered exactly once.",
         version: ForebayVersion.current,
         subcommands: [
-            ServeCommand.self, InitCommand.self, StatusCommand.self, SeedCommand.self, SendCommand.self,
+            ServeCommand.self, InitCommand.self, CheckCommand.self, StatusCommand.self, SeedCommand.self, SendCommand.self,
             TokenCommand.self, BenchCommand.self,
         ]
     )

@@ -43,11 +43,11 @@ extension RealServerTests {
             #expect(
                 schema.columns == [
                     Column(name: "time", type: .timestamptz, notNull: true),
-                    Column(name: "service", type: .text, notNull: true),
-                    Column(name: "endpoint", type: .text, notNull: true),
-                    Column(name: "method", type: .text, notNull: true),
-                    Column(name: "status_code", type: .int2, notNull: true),
-                    Column(name: "latency_ms", type: .float8, notNull: true),
+                    Column(name: "service", type: .text),
+                    Column(name: "endpoint", type: .text),
+                    Column(name: "method", type: .text),
+                    Column(name: "status_code", type: .int2),
+                    Column(name: "latency_ms", type: .float8),
                     Column(name: "request_bytes", type: .int4),
                     Column(name: "response_bytes", type: .int4),
                     Column(name: "trace_id", type: .text),

@@ -118,6 +118,7 @@ extension RealServerTests {
             dry.dryRun = true
             let lines = try run(dry)
             #expect(lines.contains("migration 0001_migrations.sql: would be applied"))
+            #expect(lines.contains("role apm_writer: exists, password would be set"))
             #expect(try count("SELECT count(*) FROM pg_namespace WHERE nspname = 'forebay'") == 0)
         }
 
