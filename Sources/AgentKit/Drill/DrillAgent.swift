@@ -12,6 +12,8 @@ package struct DrillAgent: Sendable {
         package var seed: UInt64
         /// The events carry about this time.
         package var eventTime: Timestamp
+        /// Bytes of text that does not compress, in place of each event's user agent; 0 leaves that as it is.
+        package var padding: Int
 
         package init(
             run: String,
@@ -21,7 +23,8 @@ package struct DrillAgent: Sendable {
             largestBatch: Int = 200,
             rate: Double? = nil,
             seed: UInt64,
-            eventTime: Timestamp
+            eventTime: Timestamp,
+            padding: Int = 0
         ) {
             self.run = run
             self.number = number
@@ -31,6 +34,7 @@ package struct DrillAgent: Sendable {
             self.rate = rate
             self.seed = seed
             self.eventTime = eventTime
+            self.padding = padding
         }
     }
 
@@ -72,8 +76,9 @@ package struct DrillAgent: Sendable {
             var body: [UInt8] = []
             for number in (sent + 1)...(sent + count) {
                 guard let event = generator.next() else { return }
+                let padding = settings.padding > 0 ? Self.noise(bytes: settings.padding, &random) : nil
                 let id = DrillID(run: settings.run, agent: settings.number, number: number)
-                generator.appendLine(event, trace: id.description, to: &body)
+                generator.appendLine(event, trace: id.description, userAgent: padding, to: &body)
             }
             journal.willSend(first: sent + 1, count: count)
             tally.change {
@@ -83,6 +88,21 @@ package struct DrillAgent: Sendable {
             guard await deliver(body, first: sent + 1, count: count, &random) else { return }
             journal.acknowledged(first: sent + 1, count: count)
             sent += count
+        }
+    }
+
+    /// Letters and digits in no order, which no compression makes shorter.
+    private static func noise(bytes count: Int, _ random: inout SeededRandom) -> [UInt8] {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            while filled < count {
+                var word = random.next()
+                for _ in 0..<min(10, count - filled) {
+                    buffer[filled] = alphabet[Int(word & 63)]
+                    word >>= 6
+                    filled += 1
+                }
+            }
         }
     }
 

@@ -1,10 +1,17 @@
 extension RequestGenerator {
     /// Appends the event as one line of JSON, line feed included.
     ///
-    /// - Parameter trace: the trace id to write instead of the generated one; it needs no escapes.
+    /// - Parameters:
+    ///   - trace: the trace id to write instead of the generated one; it needs no escapes.
+    ///   - userAgent: likewise.
     /// - Returns: where in `bytes` the trace id begins, 32 hexadecimal digits, for senders that number their events there.
     @discardableResult
-    package func appendLine(_ request: APIRequest, trace: String? = nil, to bytes: inout [UInt8]) -> Int {
+    package func appendLine(
+        _ request: APIRequest,
+        trace: String? = nil,
+        userAgent: [UInt8]? = nil,
+        to bytes: inout [UInt8]
+    ) -> Int {
         let endpoint = catalog.endpoints[request.endpoint]
         bytes.append(literal: "{\"time\":\"")
         request.time.append(to: &bytes)
@@ -28,7 +35,11 @@ extension RequestGenerator {
         bytes.append(literal: "\",\"client_ip\":\"")
         append(request.client, to: &bytes)
         bytes.append(literal: "\",\"user_agent\":\"")
-        bytes.append(contentsOf: Self.userAgents[request.userAgent].utf8)
+        if let userAgent {
+            bytes.append(contentsOf: userAgent)
+        } else {
+            bytes.append(contentsOf: Self.userAgents[request.userAgent].utf8)
+        }
         bytes.append(literal: "\",\"tags\":{\"region\":\"")
         bytes.append(contentsOf: Self.regions[request.region].utf8)
         bytes.append(literal: "\",\"release\":")
