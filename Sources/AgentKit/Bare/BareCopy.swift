@@ -26,9 +26,8 @@ package final class BareCopy: @unchecked Sendable {
         statement = "COPY \(table) (\(columns)) FROM STDIN (FORMAT binary)"
         connection = PQconnectdb(connectionString)
         guard PQstatus(connection) == CONNECTION_OK else {
-            let reason = Self.message(connection)
-            PQfinish(connection)
-            throw Fault(description: reason)
+            // Everything has its value by now, so `deinit` ends the connection.
+            throw Fault(description: Self.message(connection))
         }
     }
 
