@@ -30,9 +30,7 @@ struct CountCommand: AsyncParsableCommand {
             count.arrived(line)
         }
         let verdict = count.verdict
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(verdict), as: UTF8.self))
+        try printJSON(verdict)
         if !verdict.passes { throw ExitCode(1) }
     }
 

@@ -1,6 +1,5 @@
 import AgentKit
 import ArgumentParser
-import FoundationEssentials
 import Glibc
 
 struct RunCommand: AsyncParsableCommand {
@@ -113,9 +112,7 @@ struct RunCommand: AsyncParsableCommand {
         }
         try outcome.get()
         let summary = tally.summary
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(summary), as: UTF8.self))
+        try printJSON(summary)
         if summary.failure != nil || summary.abandonedBatches > 0 { throw ExitCode(1) }
     }
 
