@@ -7,13 +7,13 @@ package struct DrillAgent: Sendable {
         package var journalDirectory: String
         package var keys: Bool
         package var largestBatch: Int
+        /// Bytes of random text in each event besides the generated ones.
+        package var padding: Int
         /// Events a second of this agent; nil for as fast as acknowledgements allow.
         package var rate: Double?
         package var seed: UInt64
         /// The events carry about this time.
         package var eventTime: Timestamp
-        /// Bytes of text that does not compress, in place of each event's user agent; 0 leaves that as it is.
-        package var padding: Int
 
         package init(
             run: String,
@@ -21,20 +21,20 @@ package struct DrillAgent: Sendable {
             journalDirectory: String,
             keys: Bool,
             largestBatch: Int = 200,
+            padding: Int = 0,
             rate: Double? = nil,
             seed: UInt64,
-            eventTime: Timestamp,
-            padding: Int = 0
+            eventTime: Timestamp
         ) {
             self.run = run
             self.number = number
             self.journalDirectory = journalDirectory
             self.keys = keys
             self.largestBatch = largestBatch
+            self.padding = padding
             self.rate = rate
             self.seed = seed
             self.eventTime = eventTime
-            self.padding = padding
         }
     }
 
@@ -65,6 +65,8 @@ package struct DrillAgent: Sendable {
             from: settings.eventTime,
             to: Timestamp(microseconds: settings.eventTime.microseconds + 60 * Timestamp.microsecondsPerSecond)
         )
+        // Every event takes its part of one long text, from a place of its own, which no compression finds.
+        let text = Self.randomText(settings.padding > 0 ? settings.padding + (1 << 20) : 0, &random)
         let start = ContinuousClock.now
         var sent = 0
         while !stop.isRaised {
@@ -76,9 +78,10 @@ package struct DrillAgent: Sendable {
             var body: [UInt8] = []
             for number in (sent + 1)...(sent + count) {
                 guard let event = generator.next() else { return }
-                let padding = settings.padding > 0 ? Self.noise(bytes: settings.padding, &random) : nil
                 let id = DrillID(run: settings.run, agent: settings.number, number: number)
-                generator.appendLine(event, trace: id.description, userAgent: padding, to: &body)
+                let place = text.isEmpty ? 0 : random.below(1 << 20)
+                let padding = text[place..<(place + settings.padding)]
+                generator.catalog.appendLine(event, trace: id.description, padding: padding, to: &body)
             }
             journal.willSend(first: sent + 1, count: count)
             tally.change {
@@ -91,19 +94,10 @@ package struct DrillAgent: Sendable {
         }
     }
 
-    /// Letters and digits in no order, which no compression makes shorter.
-    private static func noise(bytes count: Int, _ random: inout SeededRandom) -> [UInt8] {
+    /// Letters, digits, dashes and underscores.
+    private static func randomText(_ count: Int, _ random: inout SeededRandom) -> [UInt8] {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
-        return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            while filled < count {
-                var word = random.next()
-                for _ in 0..<min(10, count - filled) {
-                    buffer[filled] = alphabet[Int(word & 63)]
-                    word >>= 6
-                    filled += 1
-                }
-            }
-        }
+        return (0..<count).map { _ in alphabet[random.below(64)] }
     }
 
     /// True once the batch is acknowledged; false when it must be given up.
