@@ -62,7 +62,7 @@ struct LetterFixture {
     func listed() throws -> [(record: LetterRecord, rows: [UInt8])] {
         let reader = DeadLetterReader(directory: Self.path, files: disk)
         var found: [(LetterRecord, [UInt8])] = []
-        try reader.forEach { (record) throws(DeadLetterLogFault) in
+        try reader.visit { (record) throws(DeadLetterLogFault) in
             found.append((record, try reader.rows(of: record)))
             return true
         }
