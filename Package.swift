@@ -22,9 +22,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -66,7 +68,7 @@ let package = Package(
             "ForebayRuntime",
             [
                 "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "DurableQueue", "LibPQClient",
-                "IngestServer", "OpsServer", "COpenSSL", lifecycle, log, yams, nioCore, nioPosix,
+                "IngestServer", "OpsServer", "COpenSSL", lifecycle, signals, log, yams, nioCore, nioPosix,
             ]
         ),
         part("AgentKit", ["Records", asyncHTTPClient, hdrHistogram, nioCore, nioPosix, nioSSL]),
@@ -74,7 +76,7 @@ let package = Package(
             name: "forebay",
             dependencies: [
                 "Records", "IngestFormats", "SegmentedLog", "DurableQueue", "Delivery", "LibPQClient", "ForebayRuntime",
-                "OpsServer", "AgentKit", argumentParser, log, lifecycle,
+                "OpsServer", "AgentKit", argumentParser, asyncHTTPClient, log, nioCore, nioFoundation, nioHTTP1,
             ],
             swiftSettings: strict
         ),

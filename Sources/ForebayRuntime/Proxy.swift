@@ -8,7 +8,8 @@ import NIOPosix
 import OpsServer
 import Records
 import SegmentedLog
-package import ServiceLifecycle
+import ServiceLifecycle
+import UnixSignals
 
 /// The whole proxy, wired: the only place that sees both the listeners and the database.
 ///
@@ -84,10 +85,11 @@ package struct Proxy: Service {
         if required > 0 { try watch.start(nodes: nodes, connection: connection) }
 
         let byLane = Dictionary(uniqueKeysWithValues: workers.map { ($0.key, $0) })
+        let tokens = try configuration.tokens(log: named("tokens"))
         let backend = QueueBackend(
             queue: queue,
             streams: streams,
-            tokens: try configuration.tokens(),
+            tokens: tokens,
             tracksReplicas: required > 0,
             hurry: { byLane[LaneKey(queue: $0.queue, lane: $0.lane)]?.hurry(to: $0.offset) }
         )
@@ -125,7 +127,9 @@ package struct Proxy: Service {
             logger: named("ops")
         )
 
-        let failure = await Self.untilShutdown(ops) {
+        var services: [any Service] = [ops]
+        if let tokens { services.append(tokens) }
+        let failure = await Self.untilShutdown(services) {
             log.notice("stopping: no new requests are taken")
             backend.close()
             await ingest.shutdown(grace: Self.grace)
@@ -139,18 +143,20 @@ package struct Proxy: Service {
         log.notice("stopped; what was not delivered waits in the queue")
     }
 
-    /// Runs the ops port until a graceful shutdown has been asked for and `shutdown` is done. Returns why the port failed, if it did.
+    /// Runs the services until a graceful shutdown has been asked for and `shutdown` is done. Returns why one failed, if one did.
     private static func untilShutdown(
-        _ ops: OpsServer,
+        _ services: [any Service],
         _ shutdown: @escaping @Sendable () async -> Void
     ) async -> (any Error)? {
         await withTaskGroup(of: (any Error)?.self) { group in
-            group.addTask {
-                do {
-                    try await ops.run()
-                    return nil
-                } catch {
-                    return error
+            for service in services {
+                group.addTask {
+                    do {
+                        try await service.run()
+                        return nil
+                    } catch {
+                        return error
+                    }
                 }
             }
             group.addTask {
@@ -169,7 +175,7 @@ package struct Proxy: Service {
         for worker in workers { worker.stop() }
         let clock = MonotonicClock()
         let deadline = clock.now + grace
-        for worker in workers { worker.waitForEnd(until: deadline) }
+        for worker in workers { worker.waitForEnd(within: deadline - clock.now) }
         for worker in workers { worker.interruptNow() }
         for worker in workers { worker.join() }
     }

@@ -56,7 +56,9 @@ struct BenchCommand: AsyncParsableCommand {
     @Flag(help: "Give each request an idempotency key of its own.")
     var keys = false
 
-    @Flag(help: "Give each event a trace id of its own, so that rows can be counted: the run's 16 digits, then a number.")
+    @Flag(
+        help: "Give each event a trace id of its own, so that rows can be counted: the run's 16 digits, then a number."
+    )
     var uniqueTrace = false
 
     @Option(help: "Threads of the load generator.")
@@ -79,7 +81,9 @@ struct BenchCommand: AsyncParsableCommand {
         guard (1...10_000).contains(connections) else { throw ValidationError("--connections must be 1 to 10000") }
         guard (1...10_000).contains(batch) else { throw ValidationError("--batch must be 1 to 10000") }
         guard (1...1000).contains(depth) else { throw ValidationError("--depth must be 1 to 1000") }
-        guard duration > 0, duration <= 86_400 else { throw ValidationError("--duration must be above 0, at most 86400") }
+        guard duration > 0, duration <= 86_400 else {
+            throw ValidationError("--duration must be above 0, at most 86400")
+        }
         guard warmup >= 0, warmup <= 3600 else { throw ValidationError("--warmup must be 0 to 3600") }
         guard LoadPlan.Wire(rawValue: wire) != nil else { throw ValidationError("--protocol must be http or tcp") }
         guard (1...65_535).contains(port ?? 1) else { throw ValidationError("--port must be 1 to 65535") }
@@ -116,7 +120,9 @@ struct BenchCommand: AsyncParsableCommand {
         let report = try await LoadRun(plan: plan, pid: process).run()
         print(json ? try jsonLine(report) : report.text)
         if uniqueTrace, !json {
-            print("trace ids      begin with \(plan.tracePrefix); \(grouped(report.acknowledgedInAll)) acknowledged in all")
+            print(
+                "trace ids      begin with \(plan.tracePrefix); \(grouped(report.acknowledgedInAll)) acknowledged in all"
+            )
         }
         let refused = report.statuses.filter { $0.key != "200" && $0.key != "204" }
         if !refused.isEmpty || report.unanswered > 0 || report.acknowledged == 0 { throw ExitCode(1) }

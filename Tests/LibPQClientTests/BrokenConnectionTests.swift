@@ -269,10 +269,11 @@ extension RealServerTests {
             _ = try destination.claim(lane)
             let holder = try Holder("SELECT FROM forebay.ledger WHERE queue = '\(lane.queue)' FOR UPDATE")
             let bystander = bystander
-            let fault = try Bystander.meanwhile({
+            let fire: @Sendable () throws -> Void = {
                 try bystander.waitUntilBlocked()
                 interrupt.fire()
-            }) {
+            }
+            let fault = try Bystander.meanwhile(fire) {
                 #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
             }
             #expect(fault == DeliveryFault(phase: .claiming, cause: .connection("interrupted by the shutdown")))

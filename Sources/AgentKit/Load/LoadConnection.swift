@@ -71,11 +71,14 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
             .whenFailure { error in self.broke(Self.describe(error)) }
     }
 
-    /// The run is over: whatever is still outstanding stays unanswered.
+    /// The run is over: whatever is still outstanding, or should have started, stays unanswered.
     func giveUp() {
         worker.eventLoop.assertInEventLoop()
         if case .finished = state { return }
         dropOutstanding()
+        while case .start(let intended) = schedule.turn(at: worker.now) {
+            worker.statistics.lost(intended: intended, plan: worker.plan)
+        }
         finish()
     }
 
@@ -207,10 +210,10 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
         worker.statistics.fault(reason)
         dropOutstanding()
         state = .closed
-        if worker.now >= worker.plan.end {
-            finish()
-        } else {
+        if schedule.hasMore(at: worker.now) {
             worker.eventLoop.scheduleTask(in: .milliseconds(50)) { self.connect() }
+        } else {
+            finish()
         }
     }
 

@@ -1,7 +1,8 @@
 extension LoadReport {
     /// The report for people.
     package var text: String {
-        let load = targetRate.map { "\(grouped(Int($0))) events/s in an open loop" } ?? "as fast as acknowledgements allow"
+        let load =
+            targetRate.map { "\(grouped(Int($0))) events/s in an open loop" } ?? "as fast as acknowledgements allow"
         var lines = [
             "\(wire.rawValue), \(load); \(connections) connections, \(batch) events a request"
                 + (depth > 1 ? ", \(depth) requests deep" : "") + (keys ? ", with keys" : ""),

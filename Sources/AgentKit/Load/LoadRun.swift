@@ -41,7 +41,12 @@ package struct LoadRun: Sendable {
         }
         let observed = try await usage
         try await group.shutdownGracefully()
-        return LoadReport(plan: plan, statistics: statistics, bytesPerRequest: requests.bytesPerRequest, usage: observed)
+        return LoadReport(
+            plan: plan,
+            statistics: statistics,
+            bytesPerRequest: requests.bytesPerRequest,
+            usage: observed
+        )
     }
 
     /// Watches both processes over the measured part.

@@ -29,19 +29,24 @@ package struct LoadSchedule: Hashable, Sendable {
         case over
     }
 
+    /// Whether a request is still to start, now or later.
+    package func hasMore(at now: Duration) -> Bool {
+        intendedNext.map { $0 < end } ?? (now < end)
+    }
+
     /// What to do at a moment since the start of the run; a `start` must be carried out, for it is counted.
     package mutating func turn(at now: Duration) -> Turn {
-        guard let rate else {
-            guard now < end else { return .over }
-            started += 1
-            return .start(intended: now)
-        }
-        let intended = Duration.nanoseconds(
-            Int64((Double(connection) + Double(started) * Double(connections)) * 1e9 / rate)
-        )
-        guard intended < end else { return .over }
+        guard hasMore(at: now) else { return .over }
+        let intended = intendedNext ?? now
         guard intended <= now else { return .wait(until: intended) }
         started += 1
         return .start(intended: intended)
+    }
+
+    /// Nil in a closed loop.
+    private var intendedNext: Duration? {
+        rate.map { rate in
+            .nanoseconds(Int64((Double(connection) + Double(started) * Double(connections)) * 1e9 / rate))
+        }
     }
 }

@@ -12,7 +12,7 @@ package struct LoadStatistics: Sendable {
     package private(set) var acknowledged = 0
     /// Events acknowledged in the whole run.
     package private(set) var acknowledgedInAll = 0
-    /// Answers within the measured part, by status; 0 stands for an error answer over TCP.
+    /// Answers to requests meant to start in the measured part, by status.
     package private(set) var statuses: [Int: Int] = [:]
     /// Connections that broke or did not come about, by reason.
     package private(set) var faults: [String: Int] = [:]
@@ -27,17 +27,17 @@ package struct LoadStatistics: Sendable {
     ///   - intended: when the request was meant to start.
     ///   - now: when the answer was read; both since the start of the run.
     package mutating func answered(status: Int, events: Int, intended: Duration, now: Duration, plan: LoadPlan) {
-        if status == 200 || status == 204 {
-            acknowledgedInAll += events
-            if intended >= plan.warmup, intended < plan.end {
-                latency.record(UInt64(max(0, (now - intended) / .nanoseconds(1))))
-            }
-            if now >= plan.warmup, now < plan.end {
-                acknowledged += events
-            }
+        let isMeasured = intended >= plan.warmup && intended < plan.end
+        if isMeasured {
+            statuses[status, default: 0] += 1
+        }
+        guard status == 200 || status == 204 else { return }
+        acknowledgedInAll += events
+        if isMeasured {
+            latency.record(UInt64(max(0, (now - intended) / .nanoseconds(1))))
         }
         if now >= plan.warmup, now < plan.end {
-            statuses[status, default: 0] += 1
+            acknowledged += events
         }
     }
 

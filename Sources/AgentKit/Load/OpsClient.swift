@@ -16,7 +16,10 @@ package struct OpsClient: Sendable {
             var pid: Int
         }
         do {
-            let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url + "/v1/status"), timeout: .seconds(2))
+            let response = try await HTTPClient.shared.execute(
+                HTTPClientRequest(url: url + "/v1/status"),
+                timeout: .seconds(2)
+            )
             let body = try await response.body.collect(upTo: 1 << 20)
             return try JSONDecoder().decode(Status.self, from: Data(body.readableBytesView)).pid
         } catch {

@@ -24,7 +24,8 @@ package struct ProcessUsage: Hashable, Sendable {
         // After the name comes field 3; utime and stime are fields 14 and 15, in clock ticks.
         let fields = stat[stat.index(after: name)...].split(separator: " ")
         guard fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12]) else { return nil }
-        guard let resident = Self.kibibytes("VmRSS:", in: status), let peak = Self.kibibytes("VmHWM:", in: status) else {
+        guard let resident = Self.kibibytes("VmRSS:", in: status), let peak = Self.kibibytes("VmHWM:", in: status)
+        else {
             return nil
         }
         cpu = .nanoseconds(Int64(user + system) * 1_000_000_000 / Int64(ticksPerSecond))
@@ -42,7 +43,9 @@ package struct ProcessUsage: Hashable, Sendable {
 
     private static func kibibytes(_ name: String, in status: String) -> Int? {
         for line in status.split(separator: "\n") where line.hasPrefix(name) {
-            return line.dropFirst(name.count).split(whereSeparator: { $0 == " " || $0 == "\t" }).first.flatMap { Int($0) }
+            return line.dropFirst(name.count).split(whereSeparator: { $0 == " " || $0 == "\t" }).first.flatMap {
+                Int($0)
+            }
         }
         return nil
     }

@@ -1,9 +1,10 @@
 extension RequestGenerator {
     /// Appends the event as one line of JSON, line feed included.
     ///
-    /// - Returns: where in `bytes` the 32 hexadecimal digits of the trace id begin, for senders that number their events there.
+    /// - Parameter trace: the trace id to write instead of the generated one; it needs no escapes.
+    /// - Returns: where in `bytes` the trace id begins, 32 hexadecimal digits, for senders that number their events there.
     @discardableResult
-    package func appendLine(_ request: APIRequest, to bytes: inout [UInt8]) -> Int {
+    package func appendLine(_ request: APIRequest, trace: String? = nil, to bytes: inout [UInt8]) -> Int {
         let endpoint = catalog.endpoints[request.endpoint]
         bytes.append(literal: "{\"time\":\"")
         request.time.append(to: &bytes)
@@ -17,9 +18,13 @@ extension RequestGenerator {
         bytes.append(literal: ",\"response_bytes\":")
         bytes.append(decimal: request.responseBytes)
         bytes.append(literal: ",\"trace_id\":\"")
-        let trace = bytes.count
-        bytes.append(hexadecimal: request.traceHigh, digits: 16)
-        bytes.append(hexadecimal: request.traceLow, digits: 16)
+        let place = bytes.count
+        if let trace {
+            bytes.append(contentsOf: trace.utf8)
+        } else {
+            bytes.append(hexadecimal: request.traceHigh, digits: 16)
+            bytes.append(hexadecimal: request.traceLow, digits: 16)
+        }
         bytes.append(literal: "\",\"client_ip\":\"")
         append(request.client, to: &bytes)
         bytes.append(literal: "\",\"user_agent\":\"")
@@ -40,7 +45,7 @@ extension RequestGenerator {
             bytes.append(literal: ",\"error\":\"upstream timed out\"")
         }
         bytes.append(literal: "}}\n")
-        return trace
+        return place
     }
 
     private func append(_ client: APIRequest.ClientAddress, to bytes: inout [UInt8]) {

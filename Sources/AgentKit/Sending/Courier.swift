@@ -74,7 +74,7 @@ package struct Courier: Sendable {
 
     private func divide(_ batch: LineBatch, key: String, reason: String) async -> End {
         guard let (first, second) = batch.halves else {
-            return refuse([(batch.lineNumbers[0], reason)])
+            return refuse([(line: batch.lineNumbers[0], reason: reason)])
         }
         // Keys of their own: the server would take the old one with another body for a mistake.
         guard case .settled = await carry(first, key: key + "a") else {
@@ -90,23 +90,24 @@ package struct Courier: Sendable {
             $0.trouble = nil
             $0.lastReceipt = acknowledgement.receipt ?? $0.lastReceipt
         }
-        let listed = (acknowledgement.refused ?? []).filter { batch.lineNumbers.indices.contains($0.index) }
-        var reports = listed.map { (batch.lineNumbers[$0.index], $0.text) }
-        // A repeated request's answer may come without the list that the first one had.
-        let unlisted = batch.count - acknowledgement.accepted - listed.count
-        if unlisted > 0, acknowledgement.repeated != true {
-            reports += Array(repeating: (0, "not listed by the server"), count: unlisted)
-        } else if unlisted > 0 {
-            tally.change { $0.refused += unlisted }
+        let reports = (acknowledgement.errors ?? [])
+            .filter { batch.lineNumbers.indices.contains($0.index) }
+            .map { (line: batch.lineNumbers[$0.index], reason: $0.text) }
+        // The server lists only the first of many.
+        let unlisted = batch.count - acknowledgement.accepted - reports.count
+        if unlisted > 0, let first = batch.lineNumbers.first, let last = batch.lineNumbers.last {
+            let place = "between lines \(first) and \(last)"
+            refused(last, "\(unlisted) further events \(place) were refused; send fewer in a batch to see them")
         }
-        return reports.isEmpty ? .settled : refuse(reports)
+        return refuse(reports, unlisted: max(0, unlisted))
     }
 
-    private func refuse(_ events: [(line: Int, reason: String)]) -> End {
+    private func refuse(_ events: [(line: Int, reason: String)], unlisted: Int = 0) -> End {
+        guard events.count + unlisted > 0 else { return .settled }
         for event in events {
             refused(event.line, event.reason)
         }
-        tally.change { $0.refused += events.count }
+        tally.change { $0.refused += events.count + unlisted }
         guard strict else { return .settled }
         tally.change { $0.stopped = $0.stopped ?? "an event was refused" }
         return .stopped

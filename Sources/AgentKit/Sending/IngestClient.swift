@@ -3,12 +3,6 @@ import NIOCore
 import NIOHTTP1
 import NIOSSL
 
-/// Sends the body of an ingest request and waits for the answer; the port of ``Sender`` and the seed's way through the API.
-package protocol BatchTransport: Sendable {
-    /// One attempt. Never throws: what goes wrong on the way is a reply.
-    func post(_ body: [UInt8], key: String?) async -> IngestReply
-}
-
 /// Ingest over HTTP, with AsyncHTTPClient's pool of connections. Close it with ``close()``.
 package struct IngestClient: BatchTransport {
     package struct Settings: Sendable {

@@ -21,9 +21,17 @@ package struct HTTPAnswer: Hashable, Sendable {
         self.body = body
     }
 
-    /// The first 300 characters of the body on one line, for messages.
+    /// What the body says, for messages: the detail of a problem document (RFC 9457), else its first 300 characters.
     package var excerpt: String {
-        String(decoding: body.prefix(300), as: UTF8.self).split(whereSeparator: \.isNewline).joined(separator: " ")
+        struct ProblemDocument: Decodable {
+            var detail: String
+        }
+        if let problem = try? JSONDecoder().decode(ProblemDocument.self, from: Data(body)) {
+            return problem.detail
+        }
+        return String(decoding: body.prefix(300), as: UTF8.self).split(whereSeparator: \.isNewline).joined(
+            separator: " "
+        )
     }
 }
 
@@ -33,20 +41,23 @@ package struct Acknowledgement: Hashable, Sendable, Decodable {
     package var receipt: String?
     /// The idempotency key was known: nothing was stored this time, since it is already.
     package var repeated: Bool?
-    package var refused: [RefusedEvent]?
-    /// How many events were refused, where the list was cut.
-    package var refusedCount: Int?
+    /// How many events were refused.
+    package var refused: Int?
+    /// The first of them.
+    package var errors: [RefusedEvent]?
 
     package init(
         accepted: Int,
         receipt: String? = nil,
         repeated: Bool? = nil,
-        refused: [RefusedEvent]? = nil
+        refused: Int? = nil,
+        errors: [RefusedEvent]? = nil
     ) {
         self.accepted = accepted
         self.receipt = receipt
         self.repeated = repeated
         self.refused = refused
+        self.errors = errors
     }
 
     /// Reads the JSON body of a 200; nil if it is not Forebay's.
@@ -61,15 +72,31 @@ package struct RefusedEvent: Hashable, Sendable, Decodable {
     /// Counted from 0 within the request.
     package var index: Int
     package var column: String?
+    /// The event's field, where that is not the column's name.
+    package var field: String?
     package var reason: String?
+    package var found: String?
+    package var expected: String?
 
-    package init(index: Int, column: String? = nil, reason: String? = nil) {
+    package init(
+        index: Int,
+        column: String? = nil,
+        field: String? = nil,
+        reason: String? = nil,
+        found: String? = nil,
+        expected: String? = nil
+    ) {
         self.index = index
         self.column = column
+        self.field = field
         self.reason = reason
+        self.found = found
+        self.expected = expected
     }
 
     package var text: String {
-        [column.map { "column \($0)" }, reason ?? "refused"].compactMap { $0 }.joined(separator: ": ")
+        let place = column.map { "column \($0): " } ?? field.map { "field \($0): " } ?? ""
+        let details = [found.map { "found \($0)" }, expected.map { "expected \($0)" }].compactMap { $0 }
+        return place + ([reason ?? "refused"] + details).joined(separator: ", ")
     }
 }

@@ -3,6 +3,7 @@ import DurableQueue
 import IngestFormats
 import IngestServer
 import LibPQClient
+import Logging
 import SegmentedLog
 
 /// The configuration in the terms of the parts.
@@ -91,10 +92,10 @@ extension ForebayConfiguration {
     }
 
     /// nil where nobody needs a token.
-    func tokens() throws(TokenFile.Fault) -> TokenFile? {
+    func tokens(log: Logger) throws(TokenFile.Fault) -> LiveTokens? {
         switch ingest.auth {
         case .noneOnLoopback, .noneOnAnyAddress: nil
-        case .tokens: try TokenFile.load(ingest.tokensFile)
+        case .tokens: try LiveTokens(path: ingest.tokensFile, logger: log)
         }
     }
 

@@ -9,7 +9,7 @@ final class QueueBackend: IngestBackend, Sendable {
     private let queue: DurableQueue
     private let streams: StreamRegistry
     /// nil lets everybody write.
-    private let tokens: TokenFile?
+    private let tokens: LiveTokens?
     private let tracksReplicas: Bool
     private let hurry: @Sendable (Position) -> Void
     private let isClosing = Atomic(false)
@@ -18,7 +18,7 @@ final class QueueBackend: IngestBackend, Sendable {
     init(
         queue: DurableQueue,
         streams: StreamRegistry,
-        tokens: TokenFile?,
+        tokens: LiveTokens?,
         tracksReplicas: Bool,
         hurry: @escaping @Sendable (Position) -> Void
     ) {

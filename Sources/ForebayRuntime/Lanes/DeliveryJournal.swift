@@ -53,9 +53,6 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
     /// Faults by the first two characters of the SQLSTATE, or `connection`.
     var faultCounts: [String: Int] { faults.withLock { $0 } }
 
-    /// A primary answered when a lane last needed one.
-    var hasPrimary: Bool { lanes.withLock { $0.values.contains { $0.ledger != nil && $0.state == "delivering" } } }
-
     func observe(_ event: DeliveryEvent, of lane: LaneKey) {
         var log = log
         log[metadataKey: "lane"] = "\(lane)"
@@ -109,15 +106,13 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
     private func claimed(_ ledger: LedgerRow, _ lane: LaneKey, _ log: Logger) {
         claims.add()
         let dead = deadRows(lane, after: .none, to: ledger.position)
-        lanes.withLock {
-            var record = $0[lane] ?? LaneRecord()
+        change(lane) { record in
             record.state = "delivering"
             record.fault = nil
             record.epoch = ledger.epoch
             record.ledger = ledger.position
             record.deadRows = dead
             record.committedRows = Int(ledger.position.rawValue) - dead
-            $0[lane] = record
         }
         moveWatermarks(to: ledger.position, lane)
         log.info("claimed", metadata: ["epoch": "\(ledger.epoch)", "position": "\(ledger.position)"])
@@ -129,12 +124,12 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
         if let duration { flushMicroseconds.record(Int(duration / .microseconds(1))) }
         let before = record(of: lane).ledger ?? .none
         let dead = deadRows(lane, after: before, to: ledger.position)
-        lanes.withLock {
-            $0[lane, default: LaneRecord()].state = "delivering"
-            $0[lane, default: LaneRecord()].fault = nil
-            $0[lane, default: LaneRecord()].ledger = ledger.position
-            $0[lane, default: LaneRecord()].committedRows += rows
-            $0[lane, default: LaneRecord()].deadRows += dead
+        change(lane) { record in
+            record.state = "delivering"
+            record.fault = nil
+            record.ledger = ledger.position
+            record.committedRows += rows
+            record.deadRows += dead
         }
         moveWatermarks(to: ledger.position, lane)
     }
@@ -151,6 +146,21 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
         }
     }
 
+    private func change(_ lane: LaneKey, _ body: (inout LaneRecord) -> Void) {
+        lanes.withLock { body(&$0[lane, default: LaneRecord()]) }
+    }
+
+    /// Returns whether the fault is another one than before.
+    private func setFault(_ reason: String, state: String, of lane: LaneKey) -> Bool {
+        var isNews = false
+        change(lane) { record in
+            isNews = record.fault != reason
+            record.state = state
+            record.fault = reason
+        }
+        return isNews
+    }
+
     private func faulted(_ fault: DeliveryFault, _ kind: ErrorClass, _ pause: Duration, _ lane: LaneKey, _ log: Logger) {
         let (label, reason) =
             switch fault.cause {
@@ -158,14 +168,7 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
             case .server(let error): (String(error.sqlState.prefix(2)), "\(error.sqlState) \(error.message)")
             }
         faults.withLock { $0[label, default: 0] += 1 }
-        let isNews = lanes.withLock {
-            var record = $0[lane] ?? LaneRecord()
-            defer { $0[lane] = record }
-            record.state = "waiting"
-            guard record.fault != reason else { return false }
-            record.fault = reason
-            return true
-        }
+        let isNews = setFault(reason, state: "waiting", of: lane)
         let level: Logger.Level = isNews ? .warning : .debug
         log.log(
             level: level,
@@ -175,12 +178,7 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
     }
 
     private func stalled(_ reason: String, _ lane: LaneKey, _ log: Logger) {
-        let isNews = lanes.withLock {
-            let isNews = $0[lane]?.fault != reason
-            $0[lane, default: LaneRecord()].state = "waiting"
-            $0[lane, default: LaneRecord()].fault = reason
-            return isNews
-        }
+        let isNews = setFault(reason, state: "waiting", of: lane)
         if isNews { log.error("\(reason)") }
     }
 
@@ -192,12 +190,7 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
             case .ledgerAhead(let ledger, let known):
                 "the ledger stands at \(ledger), beyond what this queue ever had (\(known)): the disk is an old image"
             }
-        let isNews = lanes.withLock {
-            let isNews = $0[lane]?.fault != reason
-            $0[lane, default: LaneRecord()].state = "held"
-            $0[lane, default: LaneRecord()].fault = reason
-            return isNews
-        }
+        let isNews = setFault(reason, state: "held", of: lane)
         if isNews { log.critical("the lane is held: \(reason)") }
     }
 }

@@ -10,7 +10,7 @@ final class LaneWorker: Sendable {
     let key: LaneKey
     private let reader: LaneReader
     private let interrupt = Interrupt()
-    private let state = Mutex(State())
+    private let state = Monitor(State())
     private let thread = Mutex<OwnedThread?>(nil)
 
     private struct State {
@@ -63,7 +63,10 @@ final class LaneWorker: Sendable {
         reader.wake()
     }
 
-    var hasEnded: Bool { state.withLock { $0.hasEnded } }
+    /// Returns when the thread has ended, or when the time is up.
+    func waitForEnd(within timeout: Duration) {
+        _ = state.wait(until: .after(timeout)) { state, _ in state.hasEnded ? true : nil }
+    }
 
     /// Waits until the thread has ended, if it was started.
     func join() {
@@ -104,7 +107,7 @@ final class LaneWorker: Sendable {
             case .stopped: break loop
             }
         }
-        state.withLock { $0.hasEnded = true }
+        state.broadcast { $0.hasEnded = true }
     }
 
     /// Waits for a moment, or for a wake-up; new rows are no reason to go on sooner.

@@ -1,18 +1,13 @@
 import Delivery
-import Glibc
+import DurableQueue
+import SegmentedLog
 
-/// The machine's clocks, for the delivery.
-final class MonotonicClock: DeliveryClock {
-    /// `CLOCK_MONOTONIC`, so that steps of the wall clock move nothing.
-    var now: Duration {
-        var moment = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &moment)
-        return .seconds(moment.tv_sec) + .nanoseconds(moment.tv_nsec)
-    }
+/// The machine's clocks, for the delivery. Any thread may ask.
+final class MonotonicClock: DeliveryClock, Sendable {
+    private let origin = ContinuousClock.now
 
-    var wallTime: Int64 {
-        var moment = timespec()
-        clock_gettime(CLOCK_REALTIME, &moment)
-        return Int64(moment.tv_sec) * 1_000_000 + Int64(moment.tv_nsec) / 1000
-    }
+    /// Since the clock was made; steps of the wall clock move nothing.
+    var now: Duration { ContinuousClock.now - origin }
+
+    var wallTime: Int64 { Int64(WallTime.now.rawValue) }
 }

@@ -1,5 +1,7 @@
+import DurableQueue
 import Glibc
 package import Logging
+import SegmentedLog
 
 /// Writes one line per message to standard error: as text for people, or as a JSON object for collectors.
 ///
@@ -102,10 +104,10 @@ package struct LineLogHandler: LogHandler {
 
     /// UTC with milliseconds, as RFC 3339 has it.
     private static func now() -> String {
-        var moment = timespec()
-        clock_gettime(CLOCK_REALTIME, &moment)
+        let microseconds = Int(WallTime.now.rawValue)
+        var seconds = microseconds / 1_000_000
         var parts = tm()
-        gmtime_r(&moment.tv_sec, &parts)
+        gmtime_r(&seconds, &parts)
         func padded(_ number: Int, _ width: Int) -> String {
             let digits = String(number)
             return String(repeating: "0", count: max(0, width - digits.count)) + digits
@@ -113,7 +115,7 @@ package struct LineLogHandler: LogHandler {
         let date =
             "\(padded(Int(parts.tm_year) + 1900, 4))-\(padded(Int(parts.tm_mon) + 1, 2))-\(padded(Int(parts.tm_mday), 2))"
         let clock = "\(padded(Int(parts.tm_hour), 2)):\(padded(Int(parts.tm_min), 2)):\(padded(Int(parts.tm_sec), 2))"
-        return "\(date)T\(clock).\(padded(moment.tv_nsec / 1_000_000, 3))Z"
+        return "\(date)T\(clock).\(padded(microseconds / 1000 % 1000, 3))Z"
     }
 }
 

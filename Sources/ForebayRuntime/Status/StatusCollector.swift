@@ -88,7 +88,7 @@ final class StatusCollector: OpsBackend, Sendable {
         snapshot.idempotency.keys = state.knownKeys
         snapshot.idempotency.evictedEarly = queue.metrics.forgottenKeys.value
         snapshot.idempotency.repeats = queue.metrics.repeatedRequests.value
-        snapshot.process = StatusSnapshot.Usage(.current)
+        snapshot.process = StatusSnapshot.Usage(.current())
         return snapshot
     }
 
@@ -105,7 +105,7 @@ final class StatusCollector: OpsBackend, Sendable {
         lane.committed = progress.committed.rawValue
         lane.replicated = tracksReplicas ? progress.replicated.rawValue : nil
         lane.trimmed = progress.trimmed.rawValue
-        lane.oldestUnflushedSeconds = queue.oldestUncommitted(of: progress.key).map { max(0, $0 / .seconds(1)) } ?? 0
+        lane.oldestUnflushedSeconds = progress.oldestUncommitted.map { max(0, $0 / .seconds(1)) } ?? 0
         lane.fault = progress.readOnlyReason ?? record.fault
         return lane
     }
@@ -138,9 +138,8 @@ final class StatusCollector: OpsBackend, Sendable {
         delivery.fenced = journal.fenced.value
         delivery.faults = journal.faultCounts
         delivery.deadLettered = journal.deadLettered.value
-        let pending = deadLetters.pending
-        delivery.deadLetters = pending.poison
-        delivery.parkedEvents = pending.parked
+        delivery.deadLetters = deadLetters.log.summary.pending
+        delivery.parkedEvents = journal.setAside.value
     }
 
     func retryDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport {
