@@ -24,7 +24,7 @@ package struct DeadLetterReader: Sendable {
     }
 
     /// Visits every letter whose rows are still kept, by id. `visit` returns whether to go on.
-    package func forEach(_ visit: (LetterRecord) throws(DeadLetterLogFault) -> Bool) throws(DeadLetterLogFault) {
+    package func visit(_ visit: (LetterRecord) throws(DeadLetterLogFault) -> Bool) throws(DeadLetterLogFault) {
         let verdicts = try ioResult { () throws(FileFault) in try directory.verdicts() }
         let numbers = try ioResult { () throws(FileFault) in try directory.numbers() }
         var fault: DeadLetterLogFault?
@@ -74,7 +74,7 @@ package struct DeadLetterReader: Sendable {
     /// The letter with this id; nil if there is none, or none any more.
     package func letter(_ id: LetterID) throws(DeadLetterLogFault) -> LetterRecord? {
         var found: LetterRecord?
-        try forEach { record in
+        try visit { record in
             if record.id == id { found = record }
             return record.id < id
         }
