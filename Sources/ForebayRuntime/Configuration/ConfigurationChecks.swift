@@ -21,13 +21,21 @@ package struct ConfigurationChecks {
         expected: String,
         remedy: String? = nil
     ) {
-        guard !condition, skipped.isDisjoint(with: [key] + others) else { return }
+        guard !condition, !([key] + others).contains(where: isUnread) else { return }
         faults.append(ConfigurationFault(key: key, found: found, expected: expected, remedy: remedy))
     }
 
     mutating func warn(if condition: Bool, _ key: String, _ text: String) {
-        guard condition, !skipped.contains(key) else { return }
+        guard condition, !isUnread(key) else { return }
         warnings.append(ConfigurationWarning(key: key, text: text))
+    }
+
+    /// The key, a part of it, or the section around it could not be read.
+    private func isUnread(_ key: String) -> Bool {
+        let isWithin = { (inner: String, outer: String) in
+            inner.hasPrefix(outer) && [".", "["].contains(inner.dropFirst(outer.count).first)
+        }
+        return skipped.contains { $0 == key || isWithin($0, key) || isWithin(key, $0) }
     }
 
     mutating func range<Value: Comparable>(

@@ -27,7 +27,7 @@ struct EnvironmentCheck {
             let near = nearestMatch(to: name, among: known).map { "Did you mean \($0)?" }
             if Self.configures(name) {
                 let fault = ConfigurationFault(
-                    key: name,
+                    key: "",
                     place: .environment(name),
                     found: "a variable that stands for no key",
                     expected: "FOREBAY_ and the path of a key",

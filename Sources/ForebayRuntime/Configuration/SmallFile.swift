@@ -48,6 +48,28 @@ enum SmallFile {
         return status.st_mode & 0o7777
     }
 
+    /// Changes when a file is replaced or written to.
+    struct Stamp: Hashable, Sendable {
+        var inode: UInt
+        var size: Int
+        var seconds: Int
+        var nanoseconds: Int
+    }
+
+    /// nil if there is no such file.
+    static func stamp(_ path: String) -> Stamp? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        // `timespec` is two machine words (stat(3type)); its members are out of reach where other C modules declare it as well.
+        let modified = unsafeBitCast(status.st_mtim, to: (seconds: Int, nanoseconds: Int).self)
+        return Stamp(
+            inode: status.st_ino,
+            size: status.st_size,
+            seconds: modified.seconds,
+            nanoseconds: modified.nanoseconds
+        )
+    }
+
     /// Puts `bytes` at `path` with mode 0600: written beside it, synced, and renamed, so that a reader sees the old or the new.
     static func replace(_ path: String, with bytes: [UInt8]) throws(Fault) {
         let temporary = "\(path).new"
