@@ -36,6 +36,7 @@ extension DurableQueue {
     func progress(of lane: Lane) -> LaneProgress {
         let pendingRows = writers.first { $0.lane === lane }?.pendingRows ?? 0
         let first = lane.catalogue.first
+        let now = WallTime.now
         return lane.board.withLock { board in
             LaneProgress(
                 key: lane.key,
@@ -45,7 +46,8 @@ extension DurableQueue {
                 replicated: board.replicated,
                 trimmed: Offset(first.rawValue - 1),
                 isDraining: board.isDraining,
-                readOnlyReason: board.readOnlyReason
+                readOnlyReason: board.readOnlyReason,
+                oldestUncommitted: board.oldestUncommitted.map { now.since($0) }
             )
         }
     }

@@ -17,8 +17,6 @@ package struct QueueStatus: Sendable {
     package var knownKeys: Int
     /// Lanes that refuse requests for lack of room.
     package var fullLanes: [LaneID]
-    /// For how long the oldest row has waited that is not committed; nil if there is none. A second old at most.
-    package var oldestUncommitted: Duration?
     /// Some lane takes requests.
     package var isAccepting: Bool
 }
@@ -26,8 +24,6 @@ package struct QueueStatus: Sendable {
 extension DurableQueue {
     package func status() -> QueueStatus {
         let (id, lanes) = roster.withLock { ($0.id, $0.all) }
-        let now = WallTime.now
-        let oldest = lanes.compactMap { lane in lane.board.withLock { $0.oldestUncommitted } }.min()
         return QueueStatus(
             id: id,
             lanes: lanes.map(progress),
@@ -38,7 +34,6 @@ extension DurableQueue {
             pendingBytes: metrics.pendingBytes.value,
             knownKeys: keys.count,
             fullLanes: writers.filter(\.isFull).map(\.number),
-            oldestUncommitted: oldest.map { now.since($0) },
             isAccepting: isAccepting
         )
     }

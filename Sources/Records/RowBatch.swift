@@ -61,13 +61,18 @@ package final class RowBatch: @unchecked Sendable {
 
     /// Ends the row whose tuple was written since the last call, as a row of `fingerprint`.
     package func endRow(_ fingerprint: Fingerprint) {
-        rowCount += 1
+        endRows(fingerprint, count: 1)
+    }
+
+    /// Ends `count` rows, whose tuples were written since the last call, as rows of `fingerprint`.
+    package func endRows(_ fingerprint: Fingerprint, count: Int) {
+        rowCount += count
         rowStart = byteCount
         if let last = runs.indices.last, runs[last].fingerprint == fingerprint {
-            runs[last].rows += 1
+            runs[last].rows += count
             runs[last].endByte = byteCount
         } else {
-            runs.append(Run(fingerprint: fingerprint, rows: 1, endByte: byteCount))
+            runs.append(Run(fingerprint: fingerprint, rows: count, endByte: byteCount))
         }
     }
 

@@ -2,17 +2,17 @@ import Glibc
 package import SegmentedLog
 
 /// A point of the kernel's monotonic clock, in nanoseconds.
-struct MonotonicTime: Hashable, Comparable {
+package struct MonotonicTime: Hashable, Comparable {
     var nanoseconds: UInt64
 
-    static var now: MonotonicTime {
+    package static var now: MonotonicTime {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return MonotonicTime(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
     }
 
     /// The point that lies `duration` ahead of now.
-    static func after(_ duration: Duration) -> MonotonicTime {
+    package static func after(_ duration: Duration) -> MonotonicTime {
         let (seconds, attoseconds) = duration.components
         guard seconds >= 0 else { return now }
         // A wait of more than a century is as good as one for ever.
@@ -31,7 +31,7 @@ struct MonotonicTime: Hashable, Comparable {
         timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
     }
 
-    static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
+    package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
         left.nanoseconds < right.nanoseconds
     }
 }

@@ -3,13 +3,13 @@ import Glibc
 /// A value under a lock on whose change threads can wait: a pthread mutex with a condition variable.
 ///
 /// `Synchronization.Mutex` has no condition to wait on, which the lanes' threads need: they sleep until there is work.
-final class Monitor<Value>: @unchecked Sendable {
+package final class Monitor<Value>: @unchecked Sendable {
     // Sendable because `value` is touched only while the mutex is held, and the two primitives never move.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var value: Value
 
-    init(_ value: sending Value) {
+    package init(_ value: sending Value) {
         self.value = value
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
@@ -28,14 +28,14 @@ final class Monitor<Value>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
+    package func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return body(&value)
     }
 
     /// Changes the value and wakes one waiter if the body says so.
-    func signal(_ body: (inout Value) -> Bool) {
+    package func signal(_ body: (inout Value) -> Bool) {
         pthread_mutex_lock(mutex)
         let wakes = body(&value)
         pthread_mutex_unlock(mutex)
@@ -43,7 +43,7 @@ final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Changes the value and wakes all waiters.
-    func broadcast(_ body: (inout Value) -> Void) {
+    package func broadcast(_ body: (inout Value) -> Void) {
         pthread_mutex_lock(mutex)
         body(&value)
         pthread_mutex_unlock(mutex)
@@ -53,7 +53,7 @@ final class Monitor<Value>: @unchecked Sendable {
     /// Waits until `body` returns a value, calling it at once and after each wake, or until `deadline`; nil then.
     ///
     /// The body may set another deadline each time, through its second argument.
-    func wait<Result>(
+    package func wait<Result>(
         until deadline: MonotonicTime? = nil,
         _ body: (inout Value, inout MonotonicTime?) -> Result?
     ) -> Result? {

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A thread of the process's own, for work that blocks. It must be joined.
-final class OwnedThread: @unchecked Sendable {
+package final class OwnedThread: @unchecked Sendable {
     // Sendable because the handle is written once, before anyone else can see it.
     private var handle = pthread_t()
 
@@ -16,7 +16,7 @@ final class OwnedThread: @unchecked Sendable {
     }
 
     /// Starts the thread. The name is cut to 15 bytes, which is what the kernel keeps.
-    init(name: String, _ body: @escaping @Sendable () -> Void) throws(QueueFault) {
+    package init(name: String, _ body: @escaping @Sendable () -> Void) throws(QueueFault) {
         let start = Unmanaged.passRetained(Start(name: name, body: body))
         let code = pthread_create(
             &handle,
@@ -46,7 +46,7 @@ final class OwnedThread: @unchecked Sendable {
     }
 
     /// Waits until the thread has ended. Called once.
-    func join() {
+    package func join() {
         pthread_join(handle, nil)
     }
 }

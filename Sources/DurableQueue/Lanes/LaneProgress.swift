@@ -24,6 +24,8 @@ package struct LaneProgress: Hashable, Sendable {
     package var isDraining: Bool
     /// Why nothing can be written to it; nil if something can.
     package var readOnlyReason: String?
+    /// For how long the oldest row has waited that is not committed; nil if there is none. A second old at most.
+    package var oldestUncommitted: Duration?
 
     /// Rows on disk that are not committed.
     package var backlog: Int { committed.distance(to: durable) }

@@ -1,0 +1,250 @@
+import Records
+
+/// A body: its events one after another, and what a fault in one means for the others.
+extension RowDecoder {
+    /// Rows of one layout in a row, not yet made known to the batch.
+    fileprivate struct Pending {
+        var fingerprint: Fingerprint
+        var rows: Int
+        var end: Int
+    }
+
+    mutating func decode(
+        _ body: UnsafeRawBufferPointer,
+        format: BodyFormat,
+        onError: OnError,
+        plan: DecodePlan,
+        into batch: RowBatch
+    ) -> DecodeReport {
+        var report = DecodeReport()
+        guard let address = body.baseAddress, !body.isEmpty else { return report }
+        start = address.assumingMemoryBound(to: UInt8.self)
+        hardEnd = start + body.count
+        end = hardEnd
+        self.batch = Unmanaged.passUnretained(batch)
+        let before = batch.byteCount
+        out = batch.reserve(body.count + overhead)
+        base = batch.base
+        outEnd = base + batch.capacity
+
+        var session = Session(plan: plan, onError: onError, firstByte: before)
+        let first = skipSpace(start)
+        if format == .detect, first < end, first[0] == UInt8(ascii: "[") {
+            decodeArray(first, &session)
+        } else {
+            decodeLines(format, &session)
+        }
+
+        report = session.report
+        if onError == .refuseAll, !report.isClean {
+            report.accepted = 0
+            batch.byteCount = before
+        } else {
+            var from = before
+            for run in session.runs {
+                batch.byteCount = run.end
+                batch.endRows(run.fingerprint, count: run.rows)
+                from = run.end
+            }
+            batch.byteCount = from
+        }
+        self.batch = nil
+        return report
+    }
+
+    /// What one call of `decode` counts and collects.
+    struct Session {
+        let plan: DecodePlan
+        let onError: OnError
+        /// Where this call's rows begin in the batch.
+        let firstByte: Int
+        var report = DecodeReport()
+        /// Events begun.
+        var events = 0
+        fileprivate var runs: [Pending] = []
+
+        fileprivate init(plan: DecodePlan, onError: OnError, firstByte: Int) {
+            self.plan = plan
+            self.onError = onError
+            self.firstByte = firstByte
+        }
+
+        /// Nothing that is still to come could change the answer.
+        var isHopeless: Bool { onError == .refuseAll && report.faults.count >= DecodeReport.faultLimit }
+    }
+
+    private mutating func decodeArray(_ bracket: Bytes, _ session: inout Session) {
+        var p = skipSpace(bracket + 1)
+        if p < end, p[0] == UInt8(ascii: "]") {
+            p += 1
+        } else {
+            while true {
+                guard let next = decodeOne(p, &session) else { return }
+                p = skipSpace(next)
+                if p < end, p[0] == UInt8(ascii: ",") {
+                    p = skipSpace(p + 1)
+                } else if p < end, p[0] == UInt8(ascii: "]") {
+                    p += 1
+                    break
+                } else {
+                    return breakOff(Refusal(.commaOrBracket, at: p), &session)
+                }
+            }
+        }
+        p = skipSpace(p)
+        if p < end {
+            breakOff(Refusal(.trailing, at: p), &session)
+        }
+    }
+
+    /// Decodes the array's element at `p`; nil if nothing can be told apart behind it.
+    private mutating func decodeOne(_ p: Bytes, _ session: inout Session) -> Bytes? {
+        if session.isHopeless { return nil }
+        if session.events == limits.events {
+            breakOff(Refusal(.tooManyEvents, at: p), &session)
+            return nil
+        }
+        column = -1
+        keyEnd = keyStart
+        do throws(Refusal) {
+            guard p < end, p[0] == UInt8(ascii: "{") else { throw notAnObject(p) }
+            let next = try decodeEvent(p)
+            if next - p > limits.eventBytes { throw Refusal(.eventTooLarge, at: p) }
+            try endRow(p, &session)
+            return next
+        } catch {
+            refuse(error, &session)
+            if error.breaksStructure {
+                session.report.malformedAt = error.at - start
+                return nil
+            }
+        }
+        do throws(Refusal) {
+            return try skipValue(p, depth: 0, .structure)
+        } catch {
+            session.report.malformedAt = error.at - start
+            return nil
+        }
+    }
+
+    private mutating func decodeLines(_ format: BodyFormat, _ session: inout Session) {
+        var line = start
+        while line < hardEnd {
+            if session.isHopeless { return }
+            end = lineEnd(line)
+            let p = skipSpace(line)
+            if p < end {
+                if session.events == limits.events {
+                    end = hardEnd
+                    return breakOff(Refusal(.tooManyEvents, at: p), &session)
+                }
+                do throws(Refusal) {
+                    try decodeLine(p, &session)
+                } catch {
+                    if format == .detect, session.events == 0, end < hardEnd, isUnfinished(p) {
+                        end = hardEnd
+                        return decodeDocument(p, &session)
+                    }
+                    refuse(error, &session)
+                }
+            }
+            line = end + 1
+        }
+        end = hardEnd
+    }
+
+    private mutating func decodeLine(_ p: Bytes, _ session: inout Session) throws(Refusal) {
+        column = -1
+        keyEnd = keyStart
+        if end - p > limits.eventBytes { throw Refusal(.eventTooLarge, at: p) }
+        guard p[0] == UInt8(ascii: "{") else { throw notAnObject(p) }
+        let next = skipSpace(try decodeEvent(p))
+        guard next == end else { throw Refusal(.trailing, at: next) }
+        try endRow(p, &session)
+    }
+
+    /// The body is one object, over several lines. What was written of its first line is taken back.
+    private mutating func decodeDocument(_ p: Bytes, _ session: inout Session) {
+        out = base + session.firstByte
+        guard let next = decodeOne(p, &session) else { return }
+        let rest = skipSpace(next)
+        if rest < end {
+            breakOff(Refusal(.trailing, at: rest), &session)
+        }
+    }
+
+    /// Whether the line that begins with `p` ends inside a JSON value that is sound so far.
+    private mutating func isUnfinished(_ p: Bytes) -> Bool {
+        guard p[0] == UInt8(ascii: "{") else { return false }
+        do throws(Refusal) {
+            _ = try skipValue(p, depth: 0, .structure)
+            return false
+        } catch {
+            return error.at == end
+        }
+    }
+
+    /// The line feed that ends the line, or the body's end.
+    @inline(__always)
+    private func lineEnd(_ line: Bytes) -> Bytes {
+        var p = line
+        while hardEnd - p >= 16 {
+            let bytes = UnsafeRawPointer(p).loadUnaligned(as: SIMD16<Int8>.self)
+            let words = unsafeBitCast(bytes .== 0x0A, to: SIMD2<UInt64>.self)
+            if words[0] != 0 { return p + words[0].trailingZeroBitCount >> 3 }
+            if words[1] != 0 { return p + 8 + words[1].trailingZeroBitCount >> 3 }
+            p += 16
+        }
+        while p < hardEnd, p[0] != 0x0A { p += 1 }
+        return p
+    }
+
+    private func notAnObject(_ p: Bytes) -> Refusal {
+        guard p < end else { return Refusal(.value, at: p) }
+        let refusal = mismatch(p)
+        return Refusal(refusal.kind == .wrongType ? .notAnObject : .value, at: p)
+    }
+
+    /// The row is complete: finds its layout and counts it.
+    @inline(__always)
+    private mutating func endRow(_ event: Bytes, _ session: inout Session) throws(Refusal) {
+        if omitted != lastOmitted {
+            guard let fingerprint = session.plan.fingerprint(omitting: omitted) else {
+                throw Refusal(.tooManyLayouts, at: event)
+            }
+            lastFingerprint = fingerprint
+            lastOmitted = omitted
+        }
+        session.events += 1
+        session.report.accepted += 1
+        if let last = session.runs.indices.last, session.runs[last].fingerprint == lastFingerprint {
+            session.runs[last].rows += 1
+            session.runs[last].end = out - base
+        } else {
+            session.runs.append(Pending(fingerprint: lastFingerprint, rows: 1, end: out - base))
+        }
+    }
+
+    /// Takes back what was written of the event, and reports it.
+    @inline(never)
+    private mutating func refuse(_ refusal: Refusal, _ session: inout Session) {
+        out = base + (session.runs.last?.end ?? session.firstByte)
+        report(refusal, &session)
+        session.report.refused += 1
+        session.events += 1
+    }
+
+    /// Nothing behind this place can be told apart.
+    private mutating func breakOff(_ refusal: Refusal, _ session: inout Session) {
+        column = -1
+        keyEnd = keyStart
+        session.report.malformedAt = refusal.at - start
+        report(refusal, &session)
+    }
+
+    private func report(_ refusal: Refusal, _ session: inout Session) {
+        if session.report.faults.count < DecodeReport.faultLimit {
+            session.report.faults.append(fault(refusal, event: session.events, session.plan))
+        }
+    }
+}

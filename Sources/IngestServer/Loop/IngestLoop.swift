@@ -1,0 +1,215 @@
+import Glibc
+import IngestFormats
+import Instruments
+import Logging
+import NIOCore
+import Records
+
+/// What the connections of one event loop share: the appends that are under way, decoders, the clock of the answers, and the
+/// sweep that finds connections whose time is up.
+///
+/// Owner: its event loop; every method begins with that. Other threads reach it through the inbox alone.
+final class IngestLoop: @unchecked Sendable {
+    // Sendable because all mutable state is touched on the event loop only, which every entry asserts.
+
+    let eventLoop: any EventLoop
+    let backend: any IngestBackend
+    let configuration: IngestConfiguration
+    let instruments: IngestInstruments
+    let budget: MemoryBudget
+    let logger: Logger
+    let bodies: BodyDecoder
+    var answers = AnswerWriter()
+
+    /// A token that is out: with the queue, or with a wait.
+    private struct Slot {
+        var generation: UInt32 = 0
+        var connection: (any LoopConnection)?
+        var tag: UInt64 = 0
+        /// Bytes of the budget that the batch holds.
+        var charge = 0
+    }
+
+    private var slots: [Slot] = []
+    private var freeSlots: [Int] = []
+    private var connections: [any LoopConnection] = []
+    private var mail = LoopInbox.Mail()
+    private var told: [any LoopConnection] = []
+    private var sweep: RepeatedTask?
+    private var drained: EventLoopPromise<Void>?
+    private(set) var isDraining = false
+    private lazy var inbox = LoopInbox(eventLoop: eventLoop) { [weak self] in self?.openMail() }
+
+    init(
+        eventLoop: any EventLoop,
+        backend: any IngestBackend,
+        configuration: IngestConfiguration,
+        instruments: IngestInstruments,
+        budget: MemoryBudget,
+        logger: Logger
+    ) {
+        self.eventLoop = eventLoop
+        self.backend = backend
+        self.configuration = configuration
+        self.instruments = instruments
+        self.budget = budget
+        self.logger = logger
+        bodies = BodyDecoder(limits: configuration.decodeLimits, inflatedLimit: configuration.maxInflatedBytes)
+    }
+
+    /// Starts the clock and the sweep. Called once, on the loop.
+    func start() {
+        eventLoop.assertInEventLoop()
+        answers.setTime(time(nil))
+        let tick = TimeAmount(configuration.sweepInterval)
+        sweep = eventLoop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { [weak self] _ in
+            self?.sweepDeadlines()
+        }
+    }
+
+    // MARK: - Connections
+
+    func add(_ connection: any LoopConnection) {
+        eventLoop.assertInEventLoop()
+        connection.loopIndex = connections.count
+        connections.append(connection)
+        if isDraining { connection.drain(eventLoop.now) }
+    }
+
+    func remove(_ connection: any LoopConnection) {
+        eventLoop.assertInEventLoop()
+        let last = connections.removeLast()
+        if last !== connection {
+            last.loopIndex = connection.loopIndex
+            connections[connection.loopIndex] = last
+        }
+        if connections.isEmpty { finishDraining() }
+    }
+
+    private func sweepDeadlines() {
+        answers.setTime(time(nil))
+        let now = eventLoop.now
+        for connection in connections { connection.checkDeadlines(now) }
+    }
+
+    /// Lets every connection finish what it has begun; closes those that are left after `grace`. The future succeeds when none
+    /// is left.
+    func drain(grace: TimeAmount) -> EventLoopFuture<Void> {
+        eventLoop.assertInEventLoop()
+        let promise = drained ?? eventLoop.makePromise(of: Void.self)
+        drained = promise
+        guard !isDraining else { return promise.futureResult }
+        isDraining = true
+        let now = eventLoop.now
+        for connection in connections { connection.drain(now) }
+        if connections.isEmpty {
+            finishDraining()
+        } else {
+            let end = eventLoop.scheduleTask(in: grace) {
+                for connection in self.connections { connection.closeNow() }
+            }
+            promise.futureResult.whenComplete { _ in end.cancel() }
+        }
+        return promise.futureResult
+    }
+
+    private func finishDraining() {
+        guard isDraining, let promise = drained else { return }
+        sweep?.cancel()
+        promise.succeed(())
+    }
+
+    // MARK: - Appends and waits
+
+    /// Hands a batch to the queue. `charge` bytes of the budget go back when the queue is done with it.
+    func append(
+        _ batch: RowBatch,
+        lane: LaneChoice,
+        keyed: KeyedRequest?,
+        for connection: any LoopConnection,
+        tag: UInt64,
+        charge: Int
+    ) {
+        eventLoop.assertInEventLoop()
+        backend.append(
+            batch,
+            lane: lane,
+            keyed: keyed,
+            sink: inbox,
+            token: takeSlot(connection, tag: tag, charge: charge)
+        )
+    }
+
+    func wait(for level: WaitLevel, at position: Position, for connection: any LoopConnection, tag: UInt64) {
+        eventLoop.assertInEventLoop()
+        let token = takeSlot(connection, tag: tag, charge: 0)
+        backend.wait(for: level, at: position, deadline: configuration.waitTimeout) { [inbox] outcome in
+            inbox.waitDidEnd(token, outcome)
+        }
+    }
+
+    private func takeSlot(_ connection: any LoopConnection, tag: UInt64, charge: Int) -> UInt64 {
+        let index: Int
+        if let free = freeSlots.popLast() {
+            index = free
+        } else {
+            index = slots.count
+            slots.append(Slot())
+        }
+        slots[index].connection = connection
+        slots[index].tag = tag
+        slots[index].charge = charge
+        return UInt64(slots[index].generation) << 32 | UInt64(index)
+    }
+
+    /// Frees the slot of a token that came back; nil for one that came back before.
+    private func giveSlot(_ token: UInt64) -> (connection: any LoopConnection, tag: UInt64)? {
+        let index = Int(token & 0xFFFF_FFFF)
+        guard index < slots.count, slots[index].generation == UInt32(token >> 32),
+            let connection = slots[index].connection
+        else { return nil }
+        let tag = slots[index].tag
+        if slots[index].charge > 0 { budget.release(slots[index].charge) }
+        slots[index].generation &+= 1
+        slots[index].connection = nil
+        freeSlots.append(index)
+        return (connection, tag)
+    }
+
+    private func openMail() {
+        eventLoop.assertInEventLoop()
+        inbox.empty(into: &mail)
+        for (token, outcome) in mail.appends {
+            guard let (connection, tag) = giveSlot(token) else { continue }
+            connection.appendDidEnd(tag, outcome)
+            told.append(connection)
+        }
+        for (token, outcome) in mail.waits {
+            guard let (connection, tag) = giveSlot(token) else { continue }
+            connection.waitDidEnd(tag, outcome)
+            told.append(connection)
+        }
+        mail.appends.removeAll(keepingCapacity: true)
+        mail.waits.removeAll(keepingCapacity: true)
+        // A connection that was told several times has nothing left to write after the first.
+        let now = eventLoop.now
+        for connection in told { connection.turnDidEnd(now) }
+        told.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: - Memory
+
+    func allocate(_ capacity: Int) -> ByteBuffer {
+        ByteBufferAllocator().buffer(capacity: capacity)
+    }
+
+    /// Gets a connection in line for `amount` bytes; it is told when it has them. Returns what cancels that.
+    func waitForBudget(_ amount: Int, for connection: any LoopConnection) -> UInt64 {
+        eventLoop.assertInEventLoop()
+        instruments.budgetWaits.add()
+        let bound = NIOLoopBound(connection, eventLoop: eventLoop)
+        return budget.wait(amount) { [eventLoop] granted in
+            eventLoop.execute { bound.value.budgetWasGranted(granted, eventLoop.now) }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+import FoundationEssentials
+
+/// A value as one line of JSON with its keys in order, without a line feed.
+func jsonLine(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+}

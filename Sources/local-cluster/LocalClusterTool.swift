@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main
+struct LocalClusterTool: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "local-cluster")
+}
