@@ -173,14 +173,15 @@ extension RowDecoder {
         }
     }
 
-    /// Whether the line that begins with `p` ends inside a JSON value that is sound so far.
+    /// Whether the line that begins with `p` ends inside an object that is sound so far, and not inside a string, which no
+    /// line feed may interrupt.
     private mutating func isUnfinished(_ p: Bytes) -> Bool {
         guard p[0] == UInt8(ascii: "{") else { return false }
         do throws(Refusal) {
             _ = try skipValue(p, depth: 0, .structure)
             return false
         } catch {
-            return error.at == end
+            return error.at == end && error.kind != .stringEnd
         }
     }
 

@@ -46,7 +46,6 @@ extension RowDecoder {
                 keyStart = key
                 keyEnd = p - 1
             } else {
-                column = -1
                 let name = try string(p)
                 keyStart = key
                 keyEnd = name.next - 1
@@ -63,6 +62,8 @@ extension RowDecoder {
                 column = names.entries[entry].column
                 p = try member(value(behind: p))
             }
+            column = -1
+            keyEnd = keyStart
             p = skipSpace(p)
             guard p < end else { throw Refusal(.commaOrBrace, at: p) }
             if p[0] == UInt8(ascii: ",") {
@@ -70,7 +71,6 @@ extension RowDecoder {
             } else if p[0] == UInt8(ascii: "}") {
                 return p + 1
             } else {
-                column = -1
                 throw Refusal(.commaOrBrace, at: p)
             }
         }

@@ -83,7 +83,7 @@ extension RowDecoder {
         if digits > 0, digits <= 19, s < end, s[0] | 0x20 != UInt8(ascii: "e"),
             first[0] != UInt8(ascii: "0") || first[1] &- 0x30 >= 10
         {
-            if let value = FloatText.exact(mantissa, exponent) {
+            if let value = FloatText.short(mantissa, exponent) {
                 return (isNegative ? -value : value, s)
             }
         }
