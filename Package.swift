@@ -71,7 +71,7 @@ let package = Package(
                 "IngestServer", "OpsServer", "COpenSSL", lifecycle, signals, log, yams, nioCore, nioPosix,
             ]
         ),
-        part("AgentKit", ["Records", asyncHTTPClient, hdrHistogram, nioCore, nioPosix, nioSSL]),
+        part("AgentKit", ["CLibPQ", asyncHTTPClient, hdrHistogram, nioCore, nioPosix, nioSSL]),
         .executableTarget(
             name: "forebay",
             dependencies: [

@@ -57,6 +57,7 @@ final class ScriptedBackend: IngestBackend {
             Column(name: "id", type: .int4, notNull: true),
             Column(name: "name", type: .text),
             Column(name: "at", type: .timestamptz),
+            Column(name: "tags", type: .jsonb),
         ]
     )
 
