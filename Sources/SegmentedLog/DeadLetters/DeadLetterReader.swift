@@ -23,6 +23,9 @@ package struct DeadLetterReader: Sendable {
         self.directory = LetterDirectory(path: directory, files: files)
     }
 
+    /// Where the dead letters of the queue at `path` are kept.
+    package static func directory(ofQueue path: String) -> String { "\(path)/dead-letters" }
+
     /// Visits every letter whose rows are still kept, by id. `visit` returns whether to go on.
     package func visit(_ visit: (LetterRecord) throws(DeadLetterLogFault) -> Bool) throws(DeadLetterLogFault) {
         let verdicts = try ioResult { () throws(FileFault) in try directory.verdicts() }
