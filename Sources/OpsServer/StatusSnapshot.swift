@@ -70,6 +70,28 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
         package var difference: Int64 { accepted - committed - deadLettered - queued }
 
         package init() {}
+
+        private enum CodingKeys: String, CodingKey {
+            case accepted, committed, deadLettered, queued, difference
+        }
+
+        /// The difference is written for whoever reads the JSON.
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(accepted, forKey: .accepted)
+            try container.encode(committed, forKey: .committed)
+            try container.encode(deadLettered, forKey: .deadLettered)
+            try container.encode(queued, forKey: .queued)
+            try container.encode(difference, forKey: .difference)
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            accepted = try container.decode(Int64.self, forKey: .accepted)
+            committed = try container.decode(Int64.self, forKey: .committed)
+            deadLettered = try container.decode(Int64.self, forKey: .deadLettered)
+            queued = try container.decode(Int64.self, forKey: .queued)
+        }
     }
 
     package struct Ingest: Codable, Hashable, Sendable {
