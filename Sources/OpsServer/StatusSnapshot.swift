@@ -45,7 +45,7 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
         package var trimmed: UInt64 = 0
         /// Of the oldest event that is durable and not committed; 0 if there is none.
         package var oldestUnflushedSeconds = 0.0
-        /// Why the lane does not get on, in a sentence.
+        /// Why the lane does not get on.
         package var fault: String?
 
         /// Durable and not committed.
@@ -169,7 +169,7 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
 /// The result of a check, with the reason if it failed.
 package struct OpsCheck: Codable, Hashable, Sendable {
     package var ok: Bool
-    /// A sentence; nil if `ok`.
+    /// A clause; nil if `ok`.
     package var reason: String?
 
     package static let passed = OpsCheck(ok: true, reason: nil)
