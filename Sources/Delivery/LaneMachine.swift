@@ -60,7 +60,7 @@ struct LaneMachine {
     private var size: BatchSize
     private var search = PoisonSearch()
     private var parked: ParkedStreams
-    /// Rows that were refused alone and that the ledger has not passed.
+    /// Rows that were refused alone and are not in the dead-letter store yet.
     private var condemned: [Offset: DeadLetter.Reason] = [:]
 
     init(settings: DeliverySettings, opened: Offset) {
@@ -219,6 +219,13 @@ struct LaneMachine {
         idle.pausedUntil = now + pause
         state = .claimed(ledger, idle)
         return pause
+    }
+
+    /// The dead-letter store has these: it is asked from now on.
+    mutating func recorded(_ letters: [DeadLetter]) {
+        for letter in letters where letter.kind == .poison {
+            condemned[letter.first] = nil
+        }
     }
 
     /// The ordered flush is about to be sent.

@@ -14,7 +14,7 @@ struct AgentFleet {
     {
         self.yard = yard
         self.keys = keys
-        journal = "\(yard.directory)/journal-\(name)"
+        journal = "\(yard.directory)/journal"
         try FileManager.default.createDirectory(atPath: journal, withIntermediateDirectories: true)
         output = Pipe()
         process = try ChildProcess(
@@ -48,7 +48,7 @@ struct AgentFleet {
         let result = try capture(
             "/bin/sh",
             [
-                "-c", "\"$0\" count --journal \"$1\" \(keys ? "--keys" : "--no-keys") < \"$2\"",
+                "-c", "\"$0\" count --journal \"$1\" < \"$2\"",
                 "\(yard.programs)/drill-agents", journal, ids,
             ]
         )

@@ -86,7 +86,8 @@ func capture(_ executable: String, _ arguments: [String], environment: [String: 
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
         throw DrillFault(
-            "\(executable) \(arguments.joined(separator: " ")) ended with status \(process.terminationStatus)"
+            "\(executable) \(arguments.joined(separator: " ")) ended with status \(process.terminationStatus)\n"
+                + String(decoding: data, as: UTF8.self)
         )
     }
     return String(decoding: data, as: UTF8.self)

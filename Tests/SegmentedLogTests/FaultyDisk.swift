@@ -18,7 +18,33 @@ final class FaultyDisk: FileSystem, @unchecked Sendable {
     final class Node {
         var content: [UInt8] = []
         var synced: [UInt8] = []
+        /// Sectors written since the last sync.
         var dirty: Set<Int> = []
+
+        /// Writes bytes at a place, extending the file with zeros if need be.
+        static func put(_ bytes: UnsafeRawBufferPointer, at offset: Int, in content: inout [UInt8]) {
+            guard !bytes.isEmpty else { return }
+            if content.count < offset + bytes.count { resize(&content, to: offset + bytes.count) }
+            content.withUnsafeMutableBytes { target in
+                UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + bytes.count]).copyMemory(from: bytes)
+            }
+        }
+
+        static func resize(_ content: inout [UInt8], to size: Int) {
+            if size < content.count {
+                content.removeLast(content.count - size)
+            } else {
+                content += [UInt8](repeating: 0, count: size - content.count)
+            }
+        }
+
+        /// Makes a sector of `target` what it is in `source`, as far as both have it.
+        static func copySector(_ sector: Int, from source: [UInt8], to target: inout [UInt8]) {
+            let start = sector * FaultyDisk.sector
+            let end = min(start + FaultyDisk.sector, source.count, target.count)
+            guard start < end else { return }
+            source.withUnsafeBytes { put(UnsafeRawBufferPointer(rebasing: $0[start..<end]), at: start, in: &target) }
+        }
     }
 
     private enum Change {
@@ -104,9 +130,11 @@ final class FaultyDisk: FileSystem, @unchecked Sendable {
 
     /// What the kernel holds as clean is read from the disk again.
     private func dropCleanPages(_ node: Node) {
-        for index in 0..<node.content.count where !node.dirty.contains(index / Self.sector) {
-            node.content[index] = index < node.synced.count ? node.synced[index] : 0
-        }
+        let size = node.content.count
+        var content = node.synced
+        Node.resize(&content, to: size)
+        for sector in node.dirty { Node.copySector(sector, from: node.content, to: &content) }
+        node.content = content
     }
 
     func rename(_ path: String, to newPath: String) throws(FileFault) {
@@ -176,17 +204,13 @@ final class FaultyDisk: FileSystem, @unchecked Sendable {
     private func lose(_ node: Node) {
         var content = node.synced
         if node.content.count != node.synced.count, random.next() % 2 == 0 {
-            content = Array(content.prefix(node.content.count))
-            content += [UInt8](repeating: 0, count: node.content.count - content.count)
+            Node.resize(&content, to: node.content.count)
         }
         for sector in node.dirty.sorted() {
-            let choice = random.next() % 16
-            for index in sector * Self.sector..<(sector + 1) * Self.sector where index < content.count {
-                if choice < 8, index < node.content.count {
-                    content[index] = node.content[index]
-                } else if choice == 8 {
-                    content[index] = UInt8(truncatingIfNeeded: random.next())
-                }
+            switch random.next() % 16 {
+            case 0..<8: Node.copySector(sector, from: node.content, to: &content)
+            case 8: Node.copySector(sector, from: rubbish(content.count), to: &content)
+            default: break
             }
         }
         node.content = content
@@ -194,24 +218,30 @@ final class FaultyDisk: FileSystem, @unchecked Sendable {
         node.dirty = []
     }
 
+    private func rubbish(_ count: Int) -> [UInt8] {
+        let word = random.next()
+        return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            buffer.initialize(repeating: UInt8(truncatingIfNeeded: word))
+            initialized = count
+        }
+    }
+
     fileprivate func sync(_ node: Node, _ path: String) throws(FileFault) {
         try change("fdatasync", path)
         syncs += 1
         guard chance(syncFailures) else {
-            node.synced = node.content
+            if node.synced.count == node.content.count {
+                for sector in node.dirty { Node.copySector(sector, from: node.content, to: &node.synced) }
+            } else {
+                node.synced = node.content
+            }
             node.dirty = []
             return
         }
-        var synced = node.synced
-        if synced.count < node.content.count {
-            synced += [UInt8](repeating: 0, count: node.content.count - synced.count)
-        }
+        if node.synced.count < node.content.count { Node.resize(&node.synced, to: node.content.count) }
         for sector in node.dirty.sorted() where random.next() % 2 == 0 {
-            for index in sector * Self.sector..<(sector + 1) * Self.sector where index < node.content.count {
-                synced[index] = node.content[index]
-            }
+            Node.copySector(sector, from: node.content, to: &node.synced)
         }
-        node.synced = synced
         node.dirty = []
         throw FileFault(operation: "fdatasync", path: path, code: 5, message: "input/output error")
     }
@@ -255,7 +285,11 @@ private final class FaultyFile: File, @unchecked Sendable {
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileFault) -> Int {
         try check("read")
         let count = max(0, min(buffer.count, node.content.count - offset))
-        if count > 0 { buffer.copyBytes(from: node.content[offset..<offset + count]) }
+        if count > 0 {
+            node.content.withUnsafeBytes {
+                buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count]))
+            }
+        }
         return count
     }
 
@@ -268,10 +302,7 @@ private final class FaultyFile: File, @unchecked Sendable {
         }
         // A write that fails, or that the machine stops in, has written some first part.
         let count = fault == nil ? bytes.count : Int(disk.random.next() % UInt64(bytes.count + 1))
-        if node.content.count < offset + count {
-            node.content += [UInt8](repeating: 0, count: offset + count - node.content.count)
-        }
-        for index in 0..<count { node.content[offset + index] = bytes[index] }
+        FaultyDisk.Node.put(UnsafeRawBufferPointer(rebasing: bytes[..<count]), at: offset, in: &node.content)
         if count > 0 {
             for sector in offset / FaultyDisk.sector...(offset + count - 1) / FaultyDisk.sector {
                 node.dirty.insert(sector)
@@ -286,17 +317,13 @@ private final class FaultyFile: File, @unchecked Sendable {
         if disk.chance(disk.allocationFailures) {
             throw FileFault(operation: "posix_fallocate", path: path, code: 28, message: "no space left")
         }
-        if node.content.count < size { node.content += [UInt8](repeating: 0, count: size - node.content.count) }
+        if node.content.count < size { FaultyDisk.Node.resize(&node.content, to: size) }
     }
 
     func truncate(_ size: Int) throws(FileFault) {
         try check("truncate")
         try disk.change("truncate", path)
-        if size < node.content.count {
-            node.content.removeLast(node.content.count - size)
-        } else {
-            node.content += [UInt8](repeating: 0, count: size - node.content.count)
-        }
+        FaultyDisk.Node.resize(&node.content, to: size)
     }
 
     func sync() throws(FileFault) {

@@ -1,4 +1,5 @@
 // A lane on a faulty disk, with verbs: append, trim, crash, reopen, read.
+import Glibc
 import Records
 import SegmentedLog
 
@@ -36,16 +37,18 @@ extension RowBatch {
     static func stamped(_ request: Int, rows: Int, padding: Int = 0, layout: (Int) -> Int = { _ in 0 }) -> RowBatch {
         let batch = RowBatch(layouts: StampLayouts.shared)
         for row in 0..<rows {
-            var bytes: [UInt8] = [0, 1]
-            func append(_ value: UInt32) { withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) } }
-            append(UInt32(12 + padding))
-            append(UInt32(request))
-            append(UInt32(row))
-            append(UInt32(rows))
+            let bytes = batch.reserve(18 + padding)
+            bytes.storeBytes(of: UInt16(1).bigEndian, as: UInt16.self)
+            for (index, value) in [12 + padding, request, row, rows].enumerated() {
+                bytes.storeBytes(of: UInt32(value).bigEndian, toByteOffset: 2 + 4 * index, as: UInt32.self)
+            }
+            // Half of the padding compresses.
+            memset(bytes + 18, 0x20, padding)
             var noise = SplitMix(seed: UInt64(request * 1000 + row))
-            for index in 0..<padding { bytes.append(index % 3 == 0 ? UInt8(truncatingIfNeeded: noise.next()) : 0x20) }
-            batch.reserve(bytes.count).copyMemory(from: bytes, byteCount: bytes.count)
-            batch.byteCount += bytes.count
+            for place in stride(from: 18, to: 18 + padding - 8, by: 16) {
+                bytes.storeBytes(of: noise.next(), toByteOffset: place, as: UInt64.self)
+            }
+            batch.byteCount += 18 + padding
             batch.endRow(StampLayouts.fingerprints[layout(row)])
         }
         return batch

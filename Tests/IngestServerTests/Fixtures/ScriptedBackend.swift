@@ -57,6 +57,7 @@ final class ScriptedBackend: IngestBackend {
             Column(name: "id", type: .int4, notNull: true),
             Column(name: "name", type: .text),
             Column(name: "at", type: .timestamptz),
+            Column(name: "tags", type: .jsonb),
         ]
     )
 
@@ -153,6 +154,13 @@ final class ScriptedBackend: IngestBackend {
     }
 
     // MARK: - IngestBackend
+
+    /// The stream that is configured, and whose table nobody has read yet.
+    static let waitingStream = "waiting"
+
+    func absence(of stream: String) -> String? {
+        stream == Self.waitingStream ? "its table has not been read yet" : nil
+    }
 
     func plan(for stream: String) -> DecodePlan? { state.withLock { $0.plans[stream] } }
 
