@@ -39,14 +39,20 @@ import Testing
     @Test func moreThanMayWaitInMemoryIsRefused() throws {
         let fixture = QueueFixture { $0.maxPendingBytes = 1 << 20 }
         let queue = try fixture.open()
-        let sink = WaitingSink()
-        for token in 0..<200 as Range<UInt64> {
-            queue.append(.texts([noise(50_000, seed: 1)]), lane: LaneID(0), keyed: nil, sink: sink, token: token)
+        let (gate, sink) = (GateSink(), WaitingSink())
+        // The lane's thread stands in the gate, so that nothing that comes after it is taken.
+        queue.append(.texts(["first"]), lane: LaneID(0), keyed: nil, sink: gate, token: 0)
+        gate.reached.wait()
+        let batch = RowBatch.texts([noise(50_000, seed: 1)])
+        let fitting = ((1 << 20) - 4096 - 256) / (batch.capacity + 256)
+        for token in 0..<40 as Range<UInt64> {
+            queue.append(batch, lane: LaneID(0), keyed: nil, sink: sink, token: token)
         }
-        sink.await(200)
-        let refused = sink.all.filter { $0 == .overloaded }.count
-        #expect(refused > 0 && refused < 200)
-        #expect(try fixture.readAll(queue, queue.lanes.active[0]).count == 200 - refused)
+        #expect(sink.all == [AppendOutcome](repeating: .overloaded, count: 40 - fitting))
+        gate.opened.signal()
+        sink.await(40)
+        #expect(sink.all.filter { $0 != .overloaded }.count == fitting)
+        #expect(try fixture.readAll(queue, queue.lanes.active[0]).count == 1 + fitting)
         eventually { queue.metrics.pendingBytes.value == 0 }
         queue.close()
     }
@@ -61,5 +67,16 @@ import Testing
         queue.close()
         #expect(fixture.append(["b"], to: queue) == .closing)
         #expect(fixture.append(["b"], to: queue, key: 1) == .closing)
+    }
+}
+
+/// Holds the lane's thread in its first report until it is opened.
+private final class GateSink: AppendSink {
+    let reached = Semaphore()
+    let opened = Semaphore()
+
+    func appendsDidFinish(_ results: [(token: UInt64, outcome: AppendOutcome)]) {
+        reached.signal()
+        opened.wait()
     }
 }

@@ -16,7 +16,7 @@ import Testing
         let queue = try fixture.open()
         let senders = 4
         let requests = 150
-        let told = Mutex<[String: Position]>([:])
+        let told = Told()
         await withTaskGroup(of: Void.self) { group in
             for sender in 0..<senders {
                 group.addTask {
@@ -36,7 +36,7 @@ import Testing
                             Issue.record("request \(number): \(String(describing: sink[UInt64(number)]))")
                             continue
                         }
-                        told.withLock { $0["\(sender)/\(number)"] = last }
+                        told.note("\(sender)/\(number)", last)
                     }
                 }
             }
@@ -51,8 +51,19 @@ import Testing
                 found[text] = lane.position(Offset(UInt64(index + 1)))
             }
         }
-        #expect(found == told.withLock { $0 })
+        #expect(found == told.all)
         #expect(queue.metrics.commits.value < senders * requests, "requests share commits")
         again.close()
     }
+}
+
+/// What the senders were told.
+private final class Told: Sendable {
+    private let positions = Mutex<[String: Position]>([:])
+
+    func note(_ row: String, _ position: Position) {
+        positions.withLock { $0[row] = position }
+    }
+
+    var all: [String: Position] { positions.withLock { $0 } }
 }

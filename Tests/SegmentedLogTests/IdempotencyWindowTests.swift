@@ -58,9 +58,9 @@ import Testing
         var random = SplitMix(seed: 11)
         var window = IdempotencyWindow(maxEntries: 100_000, window: .seconds(1_000_000))
         var model: [UInt64: (body: UInt64, done: Offset?)] = [:]
-        for step in 0..<60_000 {
+        for step in 0..<12_000 {
             // Keys that fall into few slots make long probe chains.
-            let key = UInt64(random.below(3000)) << 20 | UInt64(random.below(8))
+            let key = UInt64(random.below(400)) << 20 | UInt64(random.below(8))
             let body = UInt64(random.below(2))
             let verdict = window.begin(request(key, body: body), at: 1)
             switch model[key] {
@@ -81,7 +81,7 @@ import Testing
             }
         }
         #expect(window.count == model.count)
-        #expect(model.count > 10_000)
+        #expect(model.count > 2000)
     }
 
     @Test func restoredKeysAreKnown() {

@@ -54,7 +54,7 @@ import Testing
             #expect(LaneFiles.kind(of: name) == .other, "\(name)")
         }
         #expect(LaneFiles.laneKey(ofDirectory: "\(LaneFixture.key)") == LaneFixture.key)
-        #expect(LaneFiles.laneKey(ofDirectory: "\(LaneFixture.key)0000") == nil)
+        #expect(LaneFiles.laneKey(ofDirectory: "\(LaneFixture.key)00000") == nil)
         #expect(LaneFiles.laneKey(ofDirectory: "lost+found") == nil)
     }
 
