@@ -25,7 +25,7 @@ package final class DurableQueue: Sendable {
     /// Held while the identity changes.
     let identityChange = Mutex(())
     private let lock: DirectoryLock
-    private let threads: Mutex<[OwnedThread]>
+    private let threads: Mutex<QueueThreads>
 
     init(parts: QueueOpening.Parts) {
         configuration = parts.configuration
@@ -116,12 +116,14 @@ package final class DurableQueue: Sendable {
     /// Takes no more requests, stores what waits, syncs everything, ends the threads, gives the directory's lock back. Can be called again.
     package func close() {
         for writer in writers { writer.finish() }
-        housekeeper.finish()
         let threads = threads.withLock { threads in
-            defer { threads = [] }
+            defer { threads = .init() }
             return threads
         }
-        for thread in threads { thread.join() }
+        for thread in threads.lanes { thread.join() }
+        // The last hints tell how far the lanes got.
+        housekeeper.finish()
+        threads.housekeeper?.join()
         let lanes = roster.withLock { $0.all }
         for lane in lanes { lane.dismissWaiters() }
         lock.release()

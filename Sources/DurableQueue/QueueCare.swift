@@ -34,6 +34,8 @@ struct QueueCare {
         let history = KeyHistory(context: queue.context, catalogue: lane.catalogue)
         let maintenance = LaneMaintenance(context: queue.context, catalogue: lane.catalogue)
         _ = try history.writeSidecars()
+        let (now, window) = (WallTime.now.seconds, queue.configuration.idempotency.window.components.seconds)
+        try history.removeOrphans(olderThan: UInt32(clamping: Int64(now) - window))
         let retention = queue.configuration.retention
         let trimmed = try maintenance.trim(
             Retention(minAge: retention.minAge, minBytes: retention.minBytes),
@@ -75,8 +77,9 @@ struct QueueCare {
         )
     }
 
-    /// Lets lanes accept again once there is room for a segment.
+    /// Lets lanes accept again once there is room for a segment, or once their disk takes writes.
     private func resumeWriters(of queue: DurableQueue) {
+        for writer in queue.writers where writer.lane.board.withLock({ $0.readOnlyReason != nil }) { writer.revive() }
         for writer in queue.writers where writer.isFull {
             let hasSpare = !writer.lane.catalogue.spares.isEmpty
             if hasSpare || queue.hasRoomForSegment {

@@ -32,8 +32,8 @@ package struct QueueConfiguration: Sendable {
     /// Bytes of `maxBytes`, and of the file system's free space, that are kept for everything but new segments;
     /// nil: a sixteenth, 256 MiB at most.
     package var reserve: Int?
-    /// Bytes of a segment; nil: 64 MiB, or less where the budget is small.
-    package var segmentBytes: Int?
+    /// The most bytes of a segment. Segments are smaller where the budget or the file system is small, so that each lane has room for 16.
+    package var segmentBytes: Int
     package var sync: SyncPolicy
     /// Bytes of requests that may wait in memory, over all lanes.
     package var maxPendingBytes: Int
@@ -46,7 +46,7 @@ package struct QueueConfiguration: Sendable {
         lanes: Int = 2,
         maxBytes: Int = 64 << 30,
         reserve: Int? = nil,
-        segmentBytes: Int? = nil,
+        segmentBytes: Int = 64 << 20,
         sync: SyncPolicy = .always,
         maxPendingBytes: Int = 32 << 20,
         retention: Retention = Retention(),
@@ -79,8 +79,8 @@ package struct QueueConfiguration: Sendable {
         if let reserve, reserve < 0 || reserve > maxBytes / 2 {
             faults.append("queue.reserve is \(reserve) bytes, expected at most half of queue.max_bytes")
         }
-        if let segmentBytes, segmentBytes < 64 << 10 || segmentBytes > 1 << 30 {
-            faults.append("queue.segment_bytes is \(segmentBytes), expected 64KiB to 1GiB")
+        if segmentBytes < 64 << 10 || segmentBytes > 4 << 30 {
+            faults.append("queue.segment_bytes is \(segmentBytes), expected 64KiB to 4GiB")
         }
         if maxPendingBytes < 1 << 20 {
             faults.append("queue.max_pending_bytes is \(maxPendingBytes), expected at least 1MiB")

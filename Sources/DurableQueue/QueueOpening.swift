@@ -4,6 +4,12 @@ import Logging
 import Records
 import SegmentedLog
 
+/// The threads of an open queue.
+struct QueueThreads: Sendable {
+    var lanes: [OwnedThread] = []
+    var housekeeper: OwnedThread?
+}
+
 /// The steps from a directory to a running queue. Used once, by the opening thread.
 struct QueueOpening {
     /// What an open queue is made of.
@@ -20,7 +26,7 @@ struct QueueOpening {
         var keys: KeyWindow
         var housekeeper: Housekeeper
         var lock: DirectoryLock
-        var threads: [OwnedThread]
+        var threads: QueueThreads
     }
 
     private let configuration: QueueConfiguration
@@ -101,18 +107,22 @@ struct QueueOpening {
     }
 
     private func makeContext() throws(FileFault) -> LogContext {
-        let available = try fileSystem.availableBytes(at: directory.path)
-        let reserve = configuration.reserve ?? DiskBudget.standardReserve(limit: min(configuration.maxBytes, available))
         var faults: [String] = []
         let layouts = try LayoutCatalogue.open(directory.layouts, on: fileSystem, faults: &faults)
         for fault in faults { log.warning("left alone", metadata: ["file": "\(fault)"]) }
-        let segmentBytes =
-            configuration.segmentBytes
-            ?? DiskBudget.segmentBytes(
-                limit: min(configuration.maxBytes, available),
-                reserve: reserve,
-                lanes: configuration.lanes
-            )
+        // A budget that the file system can't hold is no budget: sizes are chosen by what there is.
+        let share = try fileSystem.availableBytes(at: directory.path) + bytesInLanes()
+        let limit = min(configuration.maxBytes, share)
+        let standard = DiskBudget.standardReserve(limit: limit)
+        let reserve =
+            configuration.maxBytes > share
+            ? min(configuration.reserve ?? standard, standard) : configuration.reserve ?? standard
+        let segmentBytes = DiskBudget.segmentBytes(
+            largest: configuration.segmentBytes,
+            limit: limit,
+            reserve: reserve,
+            lanes: configuration.lanes
+        )
         return LogContext(
             fileSystem: fileSystem,
             options: LogOptions(segmentBytes: segmentBytes, sync: configuration.sync),
@@ -121,6 +131,17 @@ struct QueueOpening {
             keyRing: configuration.keyRing,
             entropy: Entropy(SystemRandomNumberGenerator())
         )
+    }
+
+    /// Bytes of all files in the lanes' directories.
+    private func bytesInLanes() throws(FileFault) -> Int {
+        var bytes = 0
+        for key in try directory.laneKeys(on: fileSystem) {
+            for name in try fileSystem.list(directory.lane(key)) {
+                bytes += try fileSystem.open("\(directory.lane(key))/\(name)", .read).size()
+            }
+        }
+        return bytes
     }
 
     struct OpenedLane {
@@ -216,19 +237,19 @@ struct QueueOpening {
         _ writers: [LaneWriter],
         _ lanes: inout [OpenedLane],
         _ housekeeper: Housekeeper
-    ) throws(QueueFault) -> [OwnedThread] {
-        var threads: [OwnedThread] = []
+    ) throws(QueueFault) -> QueueThreads {
+        var threads = QueueThreads()
         do throws(QueueFault) {
             for (index, writer) in writers.enumerated() {
                 guard let log = lanes[index].log else { continue }
                 lanes[index].log = nil
                 let start = LaneWriter.Start(log)
-                threads.append(try OwnedThread(name: "lane-\(index)") { writer.run(start) })
+                threads.lanes.append(try OwnedThread(name: "lane-\(index)") { writer.run(start) })
             }
-            threads.append(try OwnedThread(name: "queue-care") { housekeeper.run() })
+            threads.housekeeper = try OwnedThread(name: "queue-care") { housekeeper.run() }
         } catch {
             for writer in writers { writer.finish() }
-            for thread in threads { thread.join() }
+            for thread in threads.lanes { thread.join() }
             throw error
         }
         return threads

@@ -1,6 +1,6 @@
 // Random appends, trims, failing calls and stops of the machine or the process, from a seed, against a model of what was promised:
 // after every restart each acknowledged request is there once, whole, at its offsets; a request that was answered with a failure while the lane went on
-// never comes back; of a request that was cut off nothing or everything is there. `FOREBAY_SEED=n` runs one seed.
+// never comes back; of a request that was cut off nothing or everything is there. `FOREBAY_SEED=n` runs one seed, `FOREBAY_SEEDS=n` the first n.
 import Glibc
 import Records
 import SegmentedLog
@@ -11,7 +11,7 @@ import Testing
         if let text = getenv("FOREBAY_SEED").map({ String(cString: $0) }), let seed = Int(text) {
             return seed..<seed + 1
         }
-        return 0..<2000
+        return 0..<(getenv("FOREBAY_SEEDS").flatMap { Int(String(cString: $0)) } ?? 400)
     }()
 
     @Test func everyAcknowledgedRequestSurvivesOnceAndWhole() throws {

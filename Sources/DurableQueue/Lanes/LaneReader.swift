@@ -5,13 +5,15 @@ package import SegmentedLog
 ///
 /// The members have the shapes of Delivery's `ChunkSource`. Owner: one thread, but for `wake`, which any thread may call.
 package final class LaneReader: @unchecked Sendable {
-    // Sendable because `cursor` and `seenWakes` are touched by the owning thread only; `wake` touches the lane's board, under its lock.
+    // Sendable because `cursor`, `seenWakes` and `reported` are touched by the owning thread only; `wake` touches the lane's board, under its lock.
     package let key: LaneKey
     private let lane: Lane
     private let cursor: LaneCursor
     private let layouts: LayoutCatalogue
     private let lostRows: @Sendable (ClosedRange<Offset>) -> Void
     private var seenWakes: Int
+    /// Loss up to here has been reported; a range that is read again is not lost again.
+    private var reported = Offset.none
 
     package struct Result: Sendable {
         /// Contiguous but for the ranges in `lost`.
@@ -41,7 +43,10 @@ package final class LaneReader: @unchecked Sendable {
     /// - Throws: an I/O error or a missing encryption key; nothing is lost by trying again.
     package func read(after offset: Offset, rows: Int, bytes: Int) throws(LogFault) -> Result {
         let result = try cursor.read(after: offset, rows: rows, bytes: bytes)
-        for range in result.lost { lostRows(range) }
+        for range in result.lost where range.upperBound > reported {
+            reported = range.upperBound
+            lostRows(range)
+        }
         return Result(chunks: result.chunks, lost: result.lost)
     }
 

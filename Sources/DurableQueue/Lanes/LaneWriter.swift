@@ -11,6 +11,8 @@ final class LaneWriter: Sendable {
         /// Rows of requests that have no outcome yet, those being committed included.
         var pendingRows = 0
         var isClosing = false
+        /// A read-only lane is to try again.
+        var isToRevive = false
         /// The log to go on in, and whom to tell when it is in use.
         var successor: Successor?
     }
@@ -95,8 +97,17 @@ final class LaneWriter: Sendable {
         }
     }
 
+    /// Makes the thread of a read-only lane try whether it can be written again.
+    func revive() {
+        inbox.signal { inbox in
+            inbox.isToRevive = true
+            return true
+        }
+    }
+
     private enum Order {
         case commit
+        case revive
         case succeed(Successor)
         case close
     }
@@ -117,12 +128,19 @@ final class LaneWriter: Sendable {
                     swap(&inbox.requests, &work)
                     return .commit
                 }
+                if inbox.isToRevive {
+                    inbox.isToRevive = false
+                    return .revive
+                }
                 return inbox.isClosing ? .close : nil
             }
             switch order {
             case .commit:
                 commit(work, to: log, &completions)
                 work.removeAll(keepingCapacity: work.count < 65_536)
+            case .revive:
+                log.revive(at: .now)
+                noteState(of: log)
             case .succeed(let successor):
                 sync(log)
                 log = successor.start.log
@@ -166,13 +184,13 @@ final class LaneWriter: Sendable {
             let rows = settle(requests, result, lane, &completions)
             start += result.taken
             noteState(of: log)
+            inbox.withLock { inbox in
+                inbox.pendingRows -= requests.reduce(0) { $0 + $1.batch.rowCount }
+            }
             // Readers and waiters first see the rows, then the agents are answered.
             if case .durable = result.ending, rows > 0 {
                 let end = log.catalogue.end
                 lane.advance { $0.durable = end }
-            }
-            inbox.withLock { inbox in
-                inbox.pendingRows -= requests.reduce(0) { $0 + $1.batch.rowCount }
             }
             completions.send()
             surroundings.pending.release(requests.reduce(0) { $0 + PendingBytes.cost(of: $1.batch) })

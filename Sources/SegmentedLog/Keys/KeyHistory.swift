@@ -45,9 +45,13 @@ package struct KeyHistory: Sendable {
         if hasSidecar, let content = try DurableFile.read(path, on: context.fileSystem),
             let sidecar = KeySidecar.decode(content), sidecar.key == catalogue.key, sidecar.base == base
         {
-            if isTrimmed, sidecar.entries.allSatisfy({ $0.seconds < oldest }) {
-                try context.fileSystem.remove(path)
-                context.budget.release(content.count)
+            let newest = Self.newest(sidecar.entries)
+            if !isTrimmed {
+                catalogue.change(base) { $0.newestKey = newest }
+            } else if newest < oldest {
+                try removeSidecar(base)
+            } else {
+                catalogue.addOrphan(LaneCatalogue.Orphan(base: base, newestKey: newest))
             }
             return sidecar.entries
         }
@@ -55,6 +59,41 @@ package struct KeyHistory: Sendable {
         let sidecar = try rebuilt(base)
         try write(sidecar)
         return sidecar.entries
+    }
+
+    private static func newest(_ entries: [KeyEntry]) -> UInt32 {
+        entries.reduce(0) { max($0, $1.seconds) }
+    }
+
+    private func removeSidecar(_ base: Offset) throws(FileFault) {
+        let path = catalogue.path(LaneFiles.keys(base))
+        let bytes = try context.fileSystem.open(path, .read).size()
+        try context.fileSystem.remove(path)
+        context.budget.release(bytes)
+    }
+
+    /// A segment is about to go: its sidecar stays as long as its keys are in the window, or goes too if it has none.
+    func outlive(_ segment: LaneCatalogue.Segment, at now: WallTime) throws(FileFault) {
+        guard segment.newestKey == 0 else {
+            catalogue.addOrphan(
+                LaneCatalogue.Orphan(base: segment.base, newestKey: segment.newestKey ?? now.seconds)
+            )
+            return
+        }
+        do throws(FileFault) {
+            try removeSidecar(segment.base)
+        } catch {
+            if !error.isMissing { throw error }
+        }
+    }
+
+    /// Removes the sidecars of trimmed segments whose newest key is older than `oldest`.
+    package func removeOrphans(olderThan oldest: UInt32) throws(LogFault) {
+        do throws(FileFault) {
+            while let orphan = catalogue.takeOrphan(olderThan: oldest) { try removeSidecar(orphan.base) }
+        } catch {
+            if !error.isMissing { throw .file(error) }
+        }
     }
 
     /// The keys of a segment, read from its blocks. What can't be read can't be known.
@@ -112,6 +151,11 @@ package struct KeyHistory: Sendable {
 
     private func write(_ sidecar: KeySidecar) throws(FileFault) {
         let content = sidecar.encoded()
+        let newest = Self.newest(sidecar.entries)
+        catalogue.change(sidecar.base) { $0.newestKey = newest }
+        if let old = try? context.fileSystem.open(catalogue.path(LaneFiles.keys(sidecar.base)), .read).size() {
+            context.budget.release(old)
+        }
         try DurableFile.replace(
             LaneFiles.keys(sidecar.base),
             in: catalogue.directory,

@@ -42,15 +42,13 @@ package final class DiskBudget: Sendable {
 
     package var usedBytes: Int { used.withLock { $0 } }
 
-    /// A segment size for a budget: a power of two such that each lane has room for 16 segments, 64 MiB at most and 256 KiB at
-    /// least.
-    package static func segmentBytes(limit: Int, reserve: Int, lanes: Int) -> Int {
+    /// A segment size for a budget: `largest`, or so much less that each lane has room for 16 segments, but not below 256 KiB.
+    package static func segmentBytes(largest: Int, limit: Int, reserve: Int, lanes: Int) -> Int {
         let share = max(0, limit - reserve) / (16 * max(1, lanes))
+        guard largest > share else { return largest }
         var size = 256 << 10
-        while size * 2 <= share, size < 64 << 20 {
-            size *= 2
-        }
-        return size
+        while size * 2 <= share { size *= 2 }
+        return min(size, largest)
     }
 
     /// The reserve for a budget of which nothing else is said: a sixteenth, 256 MiB at most.

@@ -14,6 +14,8 @@ package final class LaneCatalogue: Sendable {
         package var bytes: Int
         /// Something in it could not be read; it goes to quarantine instead of being trimmed.
         package var hasDamage = false
+        /// The newest idempotency key in it, in seconds since 1970; 0 if it has none, nil as long as that is not known.
+        package var newestKey: UInt32?
         /// When the replicated watermark was first seen to cover it.
         package var coveredAt: WallTime?
 
@@ -36,6 +38,12 @@ package final class LaneCatalogue: Sendable {
         package var keys: [KeyEntry]
     }
 
+    /// The sidecar of a trimmed segment, which stays until its newest key is older than the idempotency window.
+    struct Orphan {
+        var base: Offset
+        var newestKey: UInt32
+    }
+
     struct State {
         /// By base, growing. The last one is the one written to, or was.
         var segments: [Segment]
@@ -46,6 +54,8 @@ package final class LaneCatalogue: Sendable {
         var spares: [Spare]
         var nextSpare: Int
         var sealed: [SealedKeys] = []
+        /// In the order of trimming.
+        var orphans: [Orphan] = []
     }
 
     /// Where an offset is to be looked for.
@@ -146,6 +156,18 @@ package final class LaneCatalogue: Sendable {
     /// Takes a segment off the list, before its file goes.
     func forget(_ base: Offset) {
         state.withLock { state in state.segments.removeAll { $0.base == base } }
+    }
+
+    func addOrphan(_ orphan: Orphan) {
+        state.withLock { $0.orphans.append(orphan) }
+    }
+
+    /// Takes out the first orphan if its newest key is older than `oldest`.
+    func takeOrphan(olderThan oldest: UInt32) -> Orphan? {
+        state.withLock { state in
+            guard let first = state.orphans.first, first.newestKey < oldest else { return nil }
+            return state.orphans.removeFirst()
+        }
     }
 
     func takeSpare() -> Spare? {

@@ -19,7 +19,8 @@ package final class LaneCursor {
     }
 
     package let catalogue: LaneCatalogue
-    private let context: LogContext
+    private let fileSystem: any FileSystem
+    private let keyRing: KeyRing
     private var place: Place?
     /// How often in a row the file system refused to read at one place.
     private var refusals: (offset: Offset, count: Int) = (.none, 0)
@@ -27,9 +28,14 @@ package final class LaneCursor {
     /// After so many refusals in a row to read the same block it counts as damaged.
     package static let toleratedRefusals = 10
 
-    package init(catalogue: LaneCatalogue, context: LogContext) {
+    package convenience init(catalogue: LaneCatalogue, context: LogContext) {
+        self.init(catalogue: catalogue, fileSystem: context.fileSystem, keyRing: context.keyRing)
+    }
+
+    init(catalogue: LaneCatalogue, fileSystem: any FileSystem, keyRing: KeyRing) {
         self.catalogue = catalogue
-        self.context = context
+        self.fileSystem = fileSystem
+        self.keyRing = keyRing
     }
 
     /// Reads the rows after `offset`, whole blocks, until `rows` or `bytes` is reached or the durable end; empty at the end.
@@ -126,7 +132,7 @@ package final class LaneCursor {
         let file: any File
         let sector: [UInt8]
         do throws(FileFault) {
-            file = try context.fileSystem.open(path, .read)
+            file = try fileSystem.open(path, .read)
             sector = try DurableFile.read(file, at: 0, count: SegmentHeader.byteCount)
         } catch {
             if error.isMissing { return false }
@@ -144,7 +150,7 @@ package final class LaneCursor {
         let walk = SegmentWalk(
             file: file,
             header: header,
-            cipher: try context.keyRing.cipher(for: header),
+            cipher: try keyRing.cipher(for: header),
             limit: limit
         )
         place = Place(base: segment.base, walk: walk, position: SegmentHeader.byteCount, expected: segment.base)

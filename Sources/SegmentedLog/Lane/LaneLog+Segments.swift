@@ -27,8 +27,8 @@ extension LaneLog {
             )
             try context.fileSystem.syncDirectory(catalogue.directory)
         } catch {
-            // The file may have either name, and either may survive a crash: both are harmless, since no row stands in it. Its bytes
-            // stay counted until the next start counts anew.
+            // The file may have either name, and either may survive a crash: both are harmless, since no row stands in it.
+            SegmentSupply(context: context, catalogue: catalogue).discard(spare)
             throw .file(error)
         }
         nextSequence += 1
@@ -103,6 +103,16 @@ struct SegmentSupply {
             context.budget.release(size)
             do throws(FileFault) { try context.fileSystem.remove(path) } catch {}
             throw error.isOutOfSpace ? .full : .file(error)
+        }
+    }
+
+    /// Removes a file that was of no use, if it still has the name of a spare, so that attempts on a bad disk do not fill it.
+    func discard(_ blank: Blank) {
+        do throws(FileFault) {
+            try context.fileSystem.remove(catalogue.path(blank.name))
+            context.budget.release(blank.bytes)
+        } catch {
+            // It has its new name already, or can't be removed: its bytes stay counted until the next start counts anew.
         }
     }
 

@@ -148,6 +148,18 @@ package final class LaneLog {
         return result
     }
 
+    /// Tries whether a read-only lane can be written again, if its pause is over.
+    package func revive(at now: WallTime) {
+        guard case .readOnly(let reason, let since) = state, now.since(since) >= Self.retryPause || now < since else {
+            return
+        }
+        do throws(LogFault) {
+            _ = try beginSegment(need: Sector.byteCount, at: now)
+        } catch {
+            state = .readOnly(reason: reason, since: now)
+        }
+    }
+
     /// Adds requests to the group until it is full; returns how many were taken, those refused included.
     private func collect(_ requests: [AppendRequest], from start: Int, refused: inout [Int: String]) -> Int {
         var index = start

@@ -25,7 +25,12 @@ package struct LaneMaintenance: Sendable {
         } catch .full {
             return false
         }
-        do throws(FileFault) { try blank.file.sync() } catch { throw .file(error) }
+        do throws(FileFault) {
+            try blank.file.sync()
+        } catch {
+            SegmentSupply(context: context, catalogue: catalogue).discard(blank)
+            throw .file(error)
+        }
         catalogue.addSpare(LaneCatalogue.Spare(name: blank.name, bytes: blank.bytes))
         return true
     }
@@ -75,7 +80,7 @@ extension LaneMaintenance {
         var done = Trimmed()
         do throws(FileFault) {
             for segment in segments[..<count] {
-                try trim(segment, recycles: keepsLast, isPressed: isPressed, &done)
+                try trim(segment, recycles: keepsLast, isPressed: isPressed, at: now, &done)
             }
         } catch {
             throw .file(error)
@@ -107,11 +112,13 @@ extension LaneMaintenance {
         _ segment: LaneCatalogue.Segment,
         recycles: Bool,
         isPressed: Bool,
+        at now: WallTime,
         _ done: inout Trimmed
     ) throws(FileFault) {
         let path = catalogue.path(LaneFiles.segment(segment.base))
         catalogue.forget(segment.base)
         done.segments += 1
+        try KeyHistory(context: context, catalogue: catalogue).outlive(segment, at: now)
         if segment.hasDamage {
             done.quarantined += 1
             try Self.quarantine(
