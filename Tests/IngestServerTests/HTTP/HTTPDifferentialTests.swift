@@ -46,7 +46,10 @@ import Testing
         text += "\(method) \(target) HTTP/1.\(minor)\r\n"
         func field(_ name: String, _ value: String, _ random: inout Randomness) -> String {
             let cased = random.pick([name, name.lowercased(), name.uppercased()])
-            return "\(cased):\(random.pick(["", " ", "\t", "  \t "]))\(value)\(random.pick(["", " ", " \t"]))\r\n"
+            // SwiftNIO trims no tabs where a value says where a body or the connection ends.
+            let isFraming = ["Content-Length", "Transfer-Encoding", "Connection"].contains(name)
+            let blanks = isFraming ? ["", " "] : ["", " ", "\t", " \t "]
+            return "\(cased):\(random.pick(blanks))\(value)\(random.pick(blanks))\r\n"
         }
         var fields = [field("Host", random.pick(["a", "a:80", "[::1]:8080", "127.0.0.1"]), &random)]
         if random.chance(40) {
@@ -137,6 +140,11 @@ import Testing
         return seen
     }
 
+    /// SwiftNIO leaves the blanks behind a value in it.
+    private static func trimmed(_ value: String) -> String {
+        String(value.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+    }
+
     private static func theirs(_ portions: [[UInt8]]) throws -> [Seen] {
         let channel = EmbeddedChannel(handler: ByteToMessageHandler(HTTPRequestDecoder()))
         defer { _ = try? channel.finish(acceptAlreadyClosed: true) }
@@ -151,7 +159,7 @@ import Testing
                         target: head.uri,
                         minor: head.version.minor,
                         keeps: head.isKeepAlive,
-                        type: head.headers.first(name: "Content-Type"),
+                        type: head.headers.first(name: "Content-Type").map(trimmed),
                         body: []
                     )
                 )
