@@ -188,7 +188,7 @@ import Testing
             let bytes = bad.body.unicodeScalars.map { UInt8($0.value) }
             try client.send("POST /v1/ingest/events HTTP/1.1\r\nHost: a\r\nContent-Length: \(bytes.count)\r\n\r\n")
             try client.send(bytes)
-            let response = try client.response()
+            let response = try await client.response()
             #expect(response.status == 400)
             #expect(response.fields["content-type"] == "application/problem+json")
             #expect(response.body == bad.document)
@@ -197,7 +197,7 @@ import Testing
             #expect(running.server.instruments.eventsRefused.value == 1)
             // The connection is as good as before.
             try client.send(RunningServer.post(#"{"id":1}"#))
-            #expect(try client.response().status == 200)
+            #expect(try await client.response().status == 200)
         }
     }
 
@@ -206,16 +206,16 @@ import Testing
             let client = try running.http()
             try client.send(RunningServer.post(#"[{"id":1},{"id":"x"},{"id":3}]"#, query: "?on_error=skip"))
             #expect(
-                try client.response().body
+                try await client.response().body
                     == #"{"accepted":2,"receipt":"00112233-4455-4677-8899-aabbccddeeff.0.2","refused":1,"#
                     + #""errors":[{"index":1,"column":"id","byte":16,"reason":"badValue","found":"\"x\"","#
                     + #""expected":"a whole number"}]}"#
             )
             try client.send(RunningServer.post(#"{"id":"x"}"#, query: "?on_error=skip"))
-            #expect(try client.response().body.hasPrefix(#"{"accepted":0,"refused":1,"errors":[{"index":0"#))
+            #expect(try await client.response().body.hasPrefix(#"{"accepted":0,"refused":1,"errors":[{"index":0"#))
             // Where the structure breaks, nobody can list what was refused.
             try client.send(RunningServer.post(#"[{"id":1},{"id":2}"#, query: "?on_error=skip"))
-            #expect(try client.response().status == 400)
+            #expect(try await client.response().status == 400)
             #expect(running.backend.rowCount == 2)
         }
     }
@@ -275,7 +275,7 @@ import Testing
             try client.send(
                 "POST \(target) HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
             )
-            let response = try client.response()
+            let response = try await client.response()
             #expect(response.status == status)
             #expect(response.body == document)
             #expect(running.backend.appended.isEmpty)
@@ -283,25 +283,27 @@ import Testing
     }
 
     @Test func compressedBodiesAreTakenUpToTheLimitOfWhatComesOut() async throws {
-        try await RunningServer.run({ $0.maxInflatedBytes = 64 }) { running in
+        try await RunningServer.run(.loopback.with(\.maxInflatedBytes, 64)) { running in
             // gzip of {"id":7}, by gzip 1.12 without name and time.
             let gzip: [UInt8] = [
                 31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 202, 76, 81, 178, 50, 175, 5, 0, 67, 95, 7, 18, 8, 0, 0, 0,
             ]
             let client = try running.http()
-            func post(_ body: [UInt8]) throws -> LoopbackClient.Response {
+            func post(_ body: [UInt8]) async throws -> LoopbackClient.Response {
                 let head = "POST /v1/ingest/events HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\n"
                 try client.send(Array("\(head)Content-Length: \(body.count)\r\n\r\n".utf8) + body)
-                return try client.response()
+                return try await client.response()
             }
-            #expect(try post(gzip).body == #"{"accepted":1,"receipt":"00112233-4455-4677-8899-aabbccddeeff.0.1"}"#)
             #expect(
-                try post(Array(gzip.dropLast(4))).body
+                try await post(gzip).body == #"{"accepted":1,"receipt":"00112233-4455-4677-8899-aabbccddeeff.0.1"}"#
+            )
+            #expect(
+                try await post(Array(gzip.dropLast(4))).body
                     == #"{"type":"urn:forebay:problem:bad-coding","title":"Bad content coding","status":400,"detail":"Content-Encoding is gzip, but the compressed body ends before its end."}"#
             )
             // Nine members of eight bytes each.
             let bomb = Array(repeatElement(gzip, count: 9).joined())
-            let response = try post(bomb)
+            let response = try await post(bomb)
             #expect(response.status == 413)
             #expect(
                 response.body
@@ -311,10 +313,10 @@ import Testing
     }
 
     @Test func aBodyThatIsAnnouncedTooLargeIsRefusedBeforeItIsSent() async throws {
-        try await RunningServer.run({ $0.maxBodyBytes = 10 }) { running in
+        try await RunningServer.run(.loopback.with(\.maxBodyBytes, 10)) { running in
             let client = try running.http()
             try client.send("POST /v1/ingest/events HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n")
-            let response = try client.response()
+            let response = try await client.response()
             #expect(response.status == 413)
             #expect(response.fields["connection"] == "close")
             #expect(
@@ -323,7 +325,7 @@ import Testing
             )
             // What the client sends all the same does not cost it the answer.
             try client.send("0123456789a")
-            #expect(try client.rest() == "")
+            #expect(try await client.rest() == "")
         }
     }
 
@@ -332,13 +334,13 @@ import Testing
             let client = try running.http()
             try client.send("POST /v1/ingest/events HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{\"id\":1}")
             client.endSending()
-            let response = try client.response()
+            let response = try await client.response()
             #expect(response.status == 400)
             #expect(
                 response.body
                     == #"{"type":"urn:forebay:problem:truncated","title":"Truncated request","status":400,"detail":"The body ended after 8 of 9 bytes; nothing was accepted."}"#
             )
-            #expect(try client.rest() == "")
+            #expect(try await client.rest() == "")
             #expect(running.backend.appended.isEmpty)
         }
     }
@@ -349,13 +351,13 @@ import Testing
             try client.send(
                 "POST /v1/ingest/events HTTP/1.1\r\nHost: a\r\n" + String(repeating: "X: y\r\n", count: 100)
             )
-            let response = try client.response()
+            let response = try await client.response()
             #expect(response.status == 431)
             #expect(
                 response.body
                     == #"{"type":"urn:forebay:problem:headers-too-large","title":"Headers too large","status":431,"detail":"The header section has more lines than this server takes."}"#
             )
-            #expect(try client.rest() == "")
+            #expect(try await client.rest() == "")
         }
     }
 
@@ -363,11 +365,11 @@ import Testing
         try await RunningServer.run { running in
             let client = try running.http()
             try client.send(RunningServer.post(#"{"id":1}"#) + "\u{16}\u{3}\u{1}\r\n")
-            #expect(try client.response().status == 200)
-            let response = try client.response()
+            #expect(try await client.response().status == 200)
+            let response = try await client.response()
             #expect(response.status == 400)
             #expect(response.fields["connection"] == "close")
-            #expect(try client.rest() == "")
+            #expect(try await client.rest() == "")
         }
     }
 }

@@ -12,7 +12,8 @@ import Testing
         try await RunningServer.run { running in
             running.backend.hold()
             let client = try running.http()
-            let requests = (1...4).map { RunningServer.post("{\"id\":\($0)}") } + ["GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"]
+            let requests =
+                (1...4).map { RunningServer.post("{\"id\":\($0)}") } + ["GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"]
             try client.send(requests.joined())
             await running.backend.waitForHeld(4)
             running.backend.release(3)
@@ -20,21 +21,21 @@ import Testing
             running.backend.release(0, 1)
             // Offsets were given in the order of release: 4, 2, 1, 3.
             for offset in [3, 2, 4, 1] {
-                #expect(try client.response().body.hasSuffix(".0.\(offset)\"}"))
+                #expect(try await client.response().body.hasSuffix(".0.\(offset)\"}"))
             }
-            #expect(try client.response().body == #"{"status":"accepting"}"#)
+            #expect(try await client.response().body == #"{"status":"accepting"}"#)
         }
     }
 
     @Test func noMoreRequestsAreReadThanMayWait() async throws {
-        try await RunningServer.run({ $0.pipelineDepth = 2 }) { running in
+        try await RunningServer.run(.loopback.with(\.pipelineDepth, 2)) { running in
             running.backend.hold()
             let client = try running.http()
             try client.send((1...5).map { RunningServer.post("{\"id\":\($0)}") }.joined())
             await running.backend.waitForHeld(2)
             #expect(running.backend.appended.count == 2)
             running.backend.releaseAll()
-            for offset in 1...5 { #expect(try client.response().body.hasSuffix(".0.\(offset)\"}")) }
+            for offset in 1...5 { #expect(try await client.response().body.hasSuffix(".0.\(offset)\"}")) }
         }
     }
 
@@ -43,9 +44,9 @@ import Testing
             let client = try running.http()
             let last = RunningServer.post(#"{"id":2}"#, fields: "Connection: close\r\n")
             try client.send(RunningServer.post(#"{"id":1}"#) + last + RunningServer.post(#"{"id":3}"#))
-            #expect(try client.response().fields["connection"] == nil)
-            #expect(try client.response().fields["connection"] == "close")
-            #expect(try client.rest() == "")
+            #expect(try await client.response().fields["connection"] == nil)
+            #expect(try await client.response().fields["connection"] == "close")
+            #expect(try await client.rest() == "")
             #expect(running.backend.rowCount == 2)
         }
     }
@@ -58,9 +59,9 @@ import Testing
             client.endSending()
             await running.backend.waitForHeld(2)
             running.backend.releaseAll()
-            #expect(try client.response().status == 200)
-            #expect(try client.response().status == 200)
-            #expect(try client.rest() == "")
+            #expect(try await client.response().status == 200)
+            #expect(try await client.response().status == 200)
+            #expect(try await client.rest() == "")
         }
     }
 
@@ -75,19 +76,18 @@ import Testing
             running.backend.releaseAll()
             let client = try running.http()
             try client.send(RunningServer.post(#"{"id":2}"#))
-            #expect(try client.response().body.hasSuffix(".0.2\"}"))
+            #expect(try await client.response().body.hasSuffix(".0.2\"}"))
         }
     }
 
     // MARK: - Slow senders
 
-    private static func quick(_ configuration: inout IngestConfiguration) {
-        configuration.sweepInterval = .milliseconds(5)
-        configuration.headerTimeout = .milliseconds(50)
-        configuration.bodyTimeout = .milliseconds(50)
-        configuration.idleTimeout = .milliseconds(50)
-        configuration.budgetTimeout = .milliseconds(50)
-    }
+    private static let quick = IngestConfiguration.loopback
+        .with(\.sweepInterval, .milliseconds(5))
+        .with(\.headerTimeout, .milliseconds(50))
+        .with(\.bodyTimeout, .milliseconds(50))
+        .with(\.idleTimeout, .milliseconds(50))
+        .with(\.budgetTimeout, .milliseconds(50))
 
     private static let late =
         #"{"type":"urn:forebay:problem:request-timeout","title":"Request timeout","status":408,"detail":"The request did not arrive in time."}"#
@@ -101,11 +101,11 @@ import Testing
         try await RunningServer.run(Self.quick) { running in
             let client = try running.http()
             try client.send(beginning)
-            let response = try client.response()
+            let response = try await client.response()
             #expect(response.status == 408)
             #expect(response.fields["connection"] == "close")
             #expect(response.body == Self.late)
-            #expect(try client.rest() == "")
+            #expect(try await client.rest() == "")
             #expect(running.server.instruments.inFlightBytes.value == 0)
             #expect(running.server.instruments.connectionsTimedOut.value == 1)
         }
@@ -113,11 +113,11 @@ import Testing
 
     @Test func aConnectionThatSaysNothingIsClosed() async throws {
         try await RunningServer.run(Self.quick) { running in
-            #expect(try running.http().rest() == "")
+            #expect(try await running.http().rest() == "")
             let used = try running.http()
             try used.send(RunningServer.post(#"{"id":1}"#))
-            #expect(try used.response().status == 200)
-            #expect(try used.rest() == "")
+            #expect(try await used.response().status == 200)
+            #expect(try await used.rest() == "")
         }
     }
 
@@ -128,16 +128,16 @@ import Testing
             try patient.send(RunningServer.post(#"{"id":1}"#))
             await running.backend.waitForHeld(1)
             // Another connection outlives all the limits of time meanwhile.
-            #expect(try running.http().rest() == "")
+            #expect(try await running.http().rest() == "")
             running.backend.releaseAll()
-            #expect(try patient.response().status == 200)
+            #expect(try await patient.response().status == 200)
         }
     }
 
     // MARK: - Memory
 
     @Test func aBodyWaitsForItsShareOfTheMemoryInTurn() async throws {
-        try await RunningServer.run({ $0.inFlightBytes = 4000 }) { running in
+        try await RunningServer.run(.loopback.with(\.inFlightBytes, 4000)) { running in
             running.backend.hold()
             let body = #"{"id":1,"name":"\#(String(repeating: "n", count: 2000))"}"#
             let first = try running.http()
@@ -152,22 +152,19 @@ import Testing
             while running.server.instruments.budgetWaits.value < 2 { await Task.yield() }
             #expect(running.backend.appended.count == 1)
             running.backend.release(0)
-            #expect(try first.response().status == 200)
+            #expect(try await first.response().status == 200)
             await running.backend.waitForHeld(1)
             #expect(running.backend.appended.last?.batch.byteCount ?? 0 > 2000)
             running.backend.releaseAll()
-            #expect(try second.response().status == 200)
-            #expect(try third.response().status == 200)
+            #expect(try await second.response().status == 200)
+            #expect(try await third.response().status == 200)
             #expect(running.server.instruments.inFlightBytes.value == 0)
         }
     }
 
     @Test func aBodyThatGetsNoMemoryInTimeIsRefused() async throws {
-        try await RunningServer.run({
-            Self.quick(&$0)
-            $0.inFlightBytes = 3000
-            $0.idleTimeout = .seconds(60)
-        }) { running in
+        try await RunningServer.run(Self.quick.with(\.inFlightBytes, 3000).with(\.idleTimeout, .seconds(60))) {
+            running in
             running.backend.hold()
             let body = #"{"id":1,"name":"\#(String(repeating: "n", count: 2000))"}"#
             let first = try running.http()
@@ -175,17 +172,17 @@ import Testing
             await running.backend.waitForHeld(1)
             let second = try running.http()
             try second.send(RunningServer.post(body))
-            let response = try second.response()
+            let response = try await second.response()
             #expect(response.status == 503)
             #expect(response.fields["retry-after"] == "1")
             #expect(response.fields["connection"] == "close")
             running.backend.releaseAll()
-            #expect(try first.response().status == 200)
+            #expect(try await first.response().status == 200)
         }
     }
 
     @Test func aSenderThatReadsNoAnswersIsReadNoFurther() async throws {
-        try await RunningServer.run({ $0.pipelineDepth = 1000 }) { running in
+        try await RunningServer.run(.loopback.with(\.pipelineDepth, 1000)) { running in
             let client = try running.http()
             let requests = Array(repeatElement("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", count: 1000).joined().utf8)
             var sent = 0
@@ -204,16 +201,16 @@ import Testing
     }
 
     @Test func aConnectionTooManyIsToldSo() async throws {
-        try await RunningServer.run({ $0.maxConnections = 1 }) { running in
+        try await RunningServer.run(.loopback.with(\.maxConnections, 1)) { running in
             let first = try running.http()
             try first.send(RunningServer.post(#"{"id":1}"#))
-            #expect(try first.response().status == 200)
+            #expect(try await first.response().status == 200)
             let second = try running.http()
-            let response = try second.response()
+            let response = try await second.response()
             #expect(response.status == 503)
             #expect(response.fields["retry-after"] == "1")
             #expect(response.fields["connection"] == "close")
-            #expect(try second.rest() == "")
+            #expect(try await second.rest() == "")
             #expect(running.server.instruments.connectionsRefused.value == 1)
         }
     }
@@ -231,19 +228,19 @@ import Testing
             while running.server.instruments.bytesReceived.value < 2 * request.utf8.count - 3 { await Task.yield() }
             let idle = try running.http()
             try idle.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-            #expect(try idle.response().status == 200)
+            #expect(try await idle.response().status == 200)
             await running.backend.waitForHeld(1)
 
             async let end: Void = running.server.shutdown(grace: .seconds(60))
-            #expect(try idle.rest() == "")
+            #expect(try await idle.rest() == "")
             try sending.send(String(request.suffix(3)))
             await running.backend.waitForHeld(2)
             running.backend.releaseAll()
             for client in [waiting, sending] {
-                let response = try client.response()
+                let response = try await client.response()
                 #expect(response.status == 200)
                 #expect(response.fields["connection"] == "close")
-                #expect(try client.rest() == "")
+                #expect(try await client.rest() == "")
             }
             await end
             #expect(throws: LoopbackClient.Broken.self) { try running.http() }
@@ -258,7 +255,7 @@ import Testing
             try client.send(RunningServer.post(#"{"id":1}"#))
             await running.backend.waitForHeld(1)
             await running.server.shutdown(grace: .milliseconds(10))
-            #expect(try client.rest() == "")
+            #expect(try await client.rest() == "")
         }
     }
 }

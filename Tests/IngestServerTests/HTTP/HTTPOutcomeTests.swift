@@ -37,14 +37,14 @@ import Testing
             running.backend.script(outcome)
             let client = try running.http()
             try client.send(RunningServer.post(#"{"id":1}"#))
-            let response = try client.response()
+            let response = try await client.response()
             #expect(response.status == status)
             #expect(response.fields["retry-after"] == retryAfter)
             #expect(response.fields["content-type"] == "application/problem+json")
             #expect(response.body == document)
             // The connection is as good as before.
             try client.send(RunningServer.post(#"{"id":1}"#))
-            #expect(try client.response().status == 200)
+            #expect(try await client.response().status == 200)
         }
     }
 
@@ -55,7 +55,7 @@ import Testing
             let client = try running.http()
             try client.send(RunningServer.post(#"{"id":1}"#, fields: "Idempotency-Key: k\r\n"))
             #expect(
-                try client.response().body
+                try await client.response().body
                     == #"{"accepted":5,"receipt":"\#(Self.receipt).3.77","repeated":true}"#
             )
             #expect(running.server.instruments.eventsAccepted.value == 0)
@@ -69,7 +69,7 @@ import Testing
             try client.send(
                 "POST /v1/ingest/events HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n"
             )
-            #expect(try client.response().status == 503)
+            #expect(try await client.response().status == 503)
         }
     }
 
@@ -78,7 +78,7 @@ import Testing
             let client = try running.http()
             for (key, body) in [("k", #"{"id":1}"#), ("k", #"{"id":1}"#), ("l", #"{"id":1}"#), ("k", #"{"id":2}"#)] {
                 try client.send(RunningServer.post(body, fields: "Idempotency-Key: \(key)\r\n"))
-                #expect(try client.response().status == 200)
+                #expect(try await client.response().status == 200)
             }
             let keyed = running.backend.appended.compactMap(\.keyed)
             #expect(keyed.count == 4)
@@ -98,7 +98,7 @@ import Testing
                 try client.send(
                     RunningServer.post(#"{"id":1}"#, fields: "Authorization: Bearer \(token)\r\nIdempotency-Key: k\r\n")
                 )
-                #expect(try client.response().status == 200)
+                #expect(try await client.response().status == 200)
             }
             let keys = running.backend.appended.compactMap(\.keyed?.key)
             #expect(keys.count == 2 && keys[0] != keys[1])
@@ -110,7 +110,7 @@ import Testing
             let client = try running.http()
             for key in ["X-Forebay-Order-Key: a\r\n", "X-Forebay-Order-Key: a\r\n", ""] {
                 try client.send(RunningServer.post(#"{"id":1}"#, fields: key))
-                #expect(try client.response().status == 200)
+                #expect(try await client.response().status == 200)
             }
             let lanes = running.backend.appended.map(\.lane)
             #expect(lanes[0] == lanes[1])
@@ -130,7 +130,7 @@ import Testing
             #expect(running.backend.waits[0].level == .committed)
             #expect(running.backend.waits[0].position.description == "\(Self.receipt).0.1")
             running.backend.endWaits(.reached)
-            #expect(try client.response().body == #"{"accepted":1,"receipt":"\#(Self.receipt).0.1"}"#)
+            #expect(try await client.response().body == #"{"accepted":1,"receipt":"\#(Self.receipt).0.1"}"#)
         }
     }
 
@@ -141,7 +141,7 @@ import Testing
             try client.send(RunningServer.post(#"{"id":1}"#, query: "?wait=committed&on_error=refuse"))
             await running.backend.waitForWaits(1)
             running.backend.endWaits(outcome)
-            let response = try client.response()
+            let response = try await client.response()
             #expect(response.status == 202)
             #expect(response.body == #"{"accepted":1,"receipt":"\#(Self.receipt).0.1","waited":"durable"}"#)
         }
@@ -151,21 +151,21 @@ import Testing
         try await RunningServer.run { running in
             running.backend.require(["secret": Identity(name: "agent")], forbidding: ["other"])
             let client = try running.http()
-            func post(_ stream: String, _ authorization: String) throws -> LoopbackClient.Response {
+            func post(_ stream: String, _ authorization: String) async throws -> LoopbackClient.Response {
                 try client.send(
                     "POST /v1/ingest/\(stream) HTTP/1.1\r\nHost: a\r\n\(authorization)Content-Length: 8\r\n\r\n{\"id\":1}"
                 )
-                return try client.response()
+                return try await client.response()
             }
-            #expect(try post("events", "Authorization: bearer  secret\r\n").status == 200)
-            #expect(try post("events", "").fields["www-authenticate"] == "Bearer")
-            #expect(try post("events", "Authorization: Bearer other\r\n").status == 401)
-            #expect(try post("events", "Authorization: Basic secret\r\n").status == 401)
-            #expect(try post("events", "Authorization: Bearer\r\n").status == 401)
-            #expect(try post("other", "Authorization: Bearer secret\r\n").status == 403)
+            #expect(try await post("events", "Authorization: bearer  secret\r\n").status == 200)
+            #expect(try await post("events", "").fields["www-authenticate"] == "Bearer")
+            #expect(try await post("events", "Authorization: Bearer other\r\n").status == 401)
+            #expect(try await post("events", "Authorization: Basic secret\r\n").status == 401)
+            #expect(try await post("events", "Authorization: Bearer\r\n").status == 401)
+            #expect(try await post("other", "Authorization: Bearer secret\r\n").status == 403)
             // Whether there is such a stream is nobody's business without a token.
-            #expect(try post("unknown", "").status == 401)
-            #expect(try post("unknown", "Authorization: Bearer secret\r\n").status == 404)
+            #expect(try await post("unknown", "").status == 401)
+            #expect(try await post("unknown", "Authorization: Bearer secret\r\n").status == 404)
         }
     }
 }
