@@ -124,9 +124,9 @@ private struct RandomRows {
     private mutating func append(to batch: RowBatch, _ type: ColumnType) {
         switch type {
         case .bool: batch.append(bool: random.next() & 1 == 0)
-        case .int2: batch.append(integer: Int16(truncatingIfNeeded: integer()))
-        case .int4: batch.append(integer: Int32(truncatingIfNeeded: integer()))
-        case .int8: batch.append(integer: integer())
+        case .int2: batch.append(int2: Int16(truncatingIfNeeded: integer()))
+        case .int4: batch.append(int4: Int32(truncatingIfNeeded: integer()))
+        case .int8: batch.append(int8: integer())
         case .float4:
             let value = Float(bitPattern: UInt32(truncatingIfNeeded: random.next()))
             batch.append(float4: value.isNaN ? .nan : value)

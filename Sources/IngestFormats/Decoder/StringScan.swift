@@ -1,15 +1,29 @@
-/// The first byte that ends or interrupts a string's plain ASCII: a quote, a backslash, a control character or a byte of a
-/// longer UTF-8 sequence.
-///
-/// - Returns: its index within the 16 bytes at `bytes`, or 16 if all are plain.
-@inline(__always)
-func firstSpecial(_ bytes: SIMD16<Int8>) -> Int {
-    // As signed numbers, control characters and the bytes from 0x80 on are the ones below 0x20.
-    let mask = (bytes .== 0x22) .| (bytes .== 0x5C) .| (bytes .< 0x20)
-    let words = unsafeBitCast(mask, to: SIMD2<UInt64>.self)
-    if words[0] != 0 { return words[0].trailingZeroBitCount >> 3 }
-    if words[1] != 0 { return 8 + words[1].trailingZeroBitCount >> 3 }
-    return 16
+/// Looking at eight bytes of text at a time.
+enum WordScan {
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+    private static let tops: UInt64 = 0x8080_8080_8080_8080
+
+    /// The eight bytes at `p`, the first one lowest.
+    @inline(__always)
+    static func load(_ p: UnsafePointer<UInt8>) -> UInt64 {
+        UInt64(littleEndian: UnsafeRawPointer(p).loadUnaligned(as: UInt64.self))
+    }
+
+    /// The first byte that ends or interrupts a string's plain ASCII: a quote, a backslash, a control character or a byte
+    /// of a longer UTF-8 sequence.
+    ///
+    /// - Returns: its index within the word, or 8 if all bytes are plain.
+    @inline(__always)
+    static func firstSpecial(_ word: UInt64) -> Int {
+        // A subtraction sets a byte's top bit if the byte is smaller (or had it set, which is special too). It borrows from
+        // the next byte only then, so that bits above the lowest may be wrong, but never the lowest.
+        let quotes = (word ^ ones &* 0x22) &- ones
+        let backslashes = (word ^ ones &* 0x5C) &- ones
+        let controls = word &- ones &* 0x20
+        return (quotes | backslashes | controls | word) & tops == 0
+            ? 8
+            : ((quotes | backslashes | controls | word) & tops).trailingZeroBitCount >> 3
+    }
 }
 
 /// UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF.
