@@ -125,7 +125,7 @@ struct SeedCommand: AsyncParsableCommand {
                 transport: client,
                 policy: BatchDelivery.Policy(),
                 tally: tally,
-                refused: { event, reason in printer.say("event \(event): \(reason)") }
+                refused: { place, reason in printer.say("event of \(place): \(reason)") }
             )
             return APISeedSink(courier: courier, keyPrefix: "seed-\(freshRunName())", parallelism: parallel)
         }
