@@ -105,7 +105,7 @@ let package = Package(
         tests("LibPQClientTests", ["LibPQClient", "DatabaseSchema", "Delivery", "Records", "LocalPostgres"]),
         tests("LocalPostgresTests", ["LocalPostgres"]),
         tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix, nioHTTP1]),
-        tests("OpsServerTests", ["OpsServer", "Instruments"]),
+        tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),
         tests("ForebayRuntimeTests", ["ForebayRuntime", "Records", log]),
         tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),
         tests("EndToEndTests", ["LocalPostgres"]),

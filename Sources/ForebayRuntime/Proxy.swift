@@ -67,7 +67,14 @@ package struct Proxy: Service {
             trimsAtCommit: required == 0,
             log: named("delivery")
         )
-        let upkeep = Upkeep(nodes: nodes, connection: connection, streams: streams, queue: queue, log: named("upkeep"))
+        let upkeep = Upkeep(
+            nodes: nodes,
+            connection: connection,
+            streams: streams,
+            queue: queue,
+            deadLetters: deadLetters,
+            log: named("upkeep")
+        )
         upkeep.useCache()
 
         let surroundings = LaneWorker.Surroundings(

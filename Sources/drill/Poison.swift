@@ -16,13 +16,8 @@ struct Poison: ParsableCommand {
     func run() throws {
         var plan = Yard.Plan()
         plan.streams += "\n  readings: { table: public.readings }"
+        plan.preparation = "CREATE TABLE readings (id bigint PRIMARY KEY, level int CHECK (level >= 0))"
         try options.run("poison (1 in \(every) of \(events))", plan) { yard, _ in
-            try yard.query(
-                """
-                CREATE TABLE readings (id bigint PRIMARY KEY, level int CHECK (level >= 0));
-                GRANT INSERT, SELECT ON readings TO apm_writer
-                """
-            )
             try yard.startProxy()
             try yard.waitForIngest()
             try waitUntil("the stream's table has been read", within: 60) {

@@ -14,6 +14,8 @@ final class Yard {
         var queueExtra = ""
         var streams = "  apirequests: { table: public.apirequests }"
         var retention = "min_age: 0s"
+        /// SQL that the database is given before `forebay init`.
+        var preparation = ""
     }
 
     static let database = "apm"
@@ -46,6 +48,7 @@ final class Yard {
         tcpPort = try LoopbackPort.free()
         opsPort = try LoopbackPort.free()
         try cluster.primary.execute("CREATE DATABASE \(Self.database)")
+        if !plan.preparation.isEmpty { try query(plan.preparation) }
         try writeConfiguration()
         try capture("\(programs)/forebay", ["init", "--config", configuration], environment: administrator)
     }

@@ -9,7 +9,7 @@ struct Forebay: AsyncParsableCommand {
         version: ForebayVersion.current,
         subcommands: [
             ServeCommand.self, InitCommand.self, StatusCommand.self, SeedCommand.self, SendCommand.self,
-            TokenCommand.self, BenchCommand.self,
+            DLQCommand.self, TokenCommand.self, BenchCommand.self,
         ]
     )
 }

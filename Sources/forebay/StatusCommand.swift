@@ -24,7 +24,7 @@ struct StatusCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(help: "Configuration file. Default: forebay.yaml, then /etc/forebay/forebay.yaml.")
+    @Option(name: .shortAndLong, help: "Configuration file. Default: forebay.yaml, then /etc/forebay/forebay.yaml.")
     var config: String?
 
     @Option(help: "The proxy's ops port, instead of the configuration's.")

@@ -38,7 +38,7 @@ struct TokenCreateCommand: AsyncParsableCommand {
     @Option(help: "File of tokens. Default: ingest.tokens_file of the configuration.")
     var file: String?
 
-    @Option(help: "Configuration file. Default: forebay.yaml, then /etc/forebay/forebay.yaml.")
+    @Option(name: .shortAndLong, help: "Configuration file. Default: forebay.yaml, then /etc/forebay/forebay.yaml.")
     var config: String?
 
     func validate() throws {

@@ -44,6 +44,12 @@ struct OpsFixture {
         try await send(HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)"))
     }
 
+    func head(_ path: String) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.method = .HEAD
+        return try await send(request)
+    }
+
     func post(_ path: String, _ body: String, headers: HTTPHeaders = ["content-type": "application/json"]) async throws
         -> Answer
     {

@@ -13,6 +13,7 @@ import Testing
         try await OpsFixture.run(backend) { ops in
             #expect(try await ops.get("/healthz").status == 200)
             #expect(try await ops.get("/readyz").body == "ok\n")
+            #expect(try await ops.head("/healthz").status == 200)
 
             backend.change { $0.primary = .failed("No node is a primary.") }
             #expect(try await ops.get("/healthz").status == 200)
@@ -32,7 +33,10 @@ import Testing
             let answer = try await ops.get("/v1/status")
             #expect(answer.status == 200 && answer.type == "application/json")
             #expect(try StatusCoding.decode(StatusSnapshot.self, from: Data(answer.body.utf8)) == .example)
-            for key in [#""uptime_seconds""#, #""dead_lettered""#, #""unknown-field""#, #""p99""#, #""pid""#] {
+            for key in [
+                #""uptime_seconds""#, #""dead_lettered""#, #""unknown-field""#, #""p99""#, #""pid""#,
+                #""difference" : 1"#,
+            ] {
                 #expect(answer.body.contains(key), "\(key) is missing")
             }
         }

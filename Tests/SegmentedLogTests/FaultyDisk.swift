@@ -9,7 +9,6 @@
 // - `crashAfter` makes the machine stop at the n-th call that changes something: that call and all later ones throw.
 //
 // One thread at a time.
-import Glibc
 import SegmentedLog
 
 final class FaultyDisk: FileSystem, @unchecked Sendable {
@@ -222,7 +221,7 @@ final class FaultyDisk: FileSystem, @unchecked Sendable {
     private func rubbish(_ count: Int) -> [UInt8] {
         let word = random.next()
         return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            _ = memset(buffer.baseAddress, Int32(truncatingIfNeeded: word & 0xFF), count)
+            buffer.initialize(repeating: UInt8(truncatingIfNeeded: word))
             initialized = count
         }
     }

@@ -79,6 +79,7 @@ extension ForebayConfiguration {
         settings.targetDuration = delivery.targetTime
         settings.firstPause = delivery.retryMin
         settings.longestPause = delivery.retryMax
+        settings.parkedFor = delivery.parkedFor
         return settings
     }
 

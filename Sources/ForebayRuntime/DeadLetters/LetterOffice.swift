@@ -1,6 +1,5 @@
 import Dispatch
 import DurableQueue
-import Glibc
 package import Logging
 import OpsServer
 import Records
@@ -73,9 +72,7 @@ package final class LetterOffice: Sendable {
 
     /// Microseconds since 1970.
     private static var now: Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
+        Int64(WallTime.now.rawValue)
     }
 }
 

@@ -14,6 +14,7 @@ final class StatusCollector: OpsBackend, Sendable {
     private let journal: DeliveryJournal
     private let instruments: IngestInstruments
     private let deadLetters: DeadLetterCabinet
+    private let office: LetterOffice
     private let tracksReplicas: Bool
     private let clock = MonotonicClock()
     private let started: Duration
@@ -33,6 +34,7 @@ final class StatusCollector: OpsBackend, Sendable {
         self.journal = journal
         self.instruments = instruments
         self.deadLetters = deadLetters
+        office = LetterOffice(deadLetters.log, queue)
         self.tracksReplicas = tracksReplicas
         started = clock.now
     }
@@ -143,10 +145,10 @@ final class StatusCollector: OpsBackend, Sendable {
     }
 
     func retryDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport {
-        throw OpsFault(.unavailable, "not wired yet")
+        try await office.retry(choice)
     }
 
     func discardDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport {
-        throw OpsFault(.unavailable, "not wired yet")
+        try await office.discard(choice)
     }
 }
