@@ -85,8 +85,8 @@ final class FakeSession: Destination {
         return FlushReceipt(rows: flush.parts.reduce(0) { $0 + $1.rows } - swallowed)
     }
 
-    func flush(_ flush: Flush, meanwhile prepare: () -> Void) throws(DeliveryFault) -> FlushReceipt {
-        prepare()
+    func flush(_ flush: Flush, whileWaiting: () -> Void) throws(DeliveryFault) -> FlushReceipt {
+        whileWaiting()
         return try self.flush(flush)
     }
 
