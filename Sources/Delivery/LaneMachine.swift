@@ -296,7 +296,10 @@ struct LaneMachine {
         case .fenced:
             return [told, .fenced]
         case .isolate:
-            guard let reason = failed.fault.reason, let sent = attempt.sent else { return [told] }
+            guard let reason = failed.fault.reason, let sent = attempt.sent else {
+                pauseClaimed(ledger, now: now, random: random)
+                return [told]
+            }
             if !search.isActive { size.refused(rows: attempt.rows) }
             let found = search.refused(
                 rows: attempt.rows,
@@ -310,15 +313,19 @@ struct LaneMachine {
             guard let reason = failed.fault.reason,
                 let part = failed.fault.part, attempt.streams.indices.contains(part)
             else {
-                // Without its name no stream can be parked, so the flush is tried again, after a pause.
-                let pause = backoff.pause(random: random)
-                state = .claimed(ledger, Idle(pausedUntil: now + pause, checkAt: now + settings.checkInterval))
+                pauseClaimed(ledger, now: now, random: random)
                 return [told]
             }
             let stream = attempt.streams[part]
             let isNew = parked.park(stream, reason: reason, now: now)
             return [told] + (isNew ? [.parked(stream: stream, reason)] : [])
         }
+    }
+
+    /// The fault blames a row or a stream, and the flush has none to blame: it is tried again, after a pause.
+    private mutating func pauseClaimed(_ ledger: LedgerRow, now: Duration, random: UInt64) {
+        let pause = backoff.pause(random: random)
+        state = .claimed(ledger, Idle(pausedUntil: now + pause, checkAt: now + settings.checkInterval))
     }
 
     private mutating func landed(_ attempt: Attempt, ledger: LedgerRow, duration: Duration?) -> [DeliveryEvent] {
