@@ -19,11 +19,6 @@ package protocol Destination: AnyObject {
 }
 
 extension Destination {
-    /// Claims, for an implementation that can't look: the lane then finds a higher epoch and claims once more.
-    package func ledger(of lane: LaneKey) throws(DeliveryFault) -> LedgerRow? {
-        try claim(lane)
-    }
-
     package func flush(_ flush: Flush, whileWaiting: () -> Void) throws(DeliveryFault) -> FlushReceipt {
         try self.flush(flush)
     }

@@ -54,7 +54,10 @@ package struct Proxy: Service {
 
     package func run() async throws {
         let begun = ContinuousClock.now
-        let queue = try DurableQueue.open(configuration.queueConfiguration(environment: environment), log: named("queue"))
+        let queue = try DurableQueue.open(
+            configuration.queueConfiguration(environment: environment),
+            log: named("queue")
+        )
         report(queue.recovery)
         let deadLetters = try DeadLetterCabinet.open(queue, log: named("dead-letters"))
         let streams = StreamRegistry(configuration.streams)

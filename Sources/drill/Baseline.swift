@@ -16,7 +16,7 @@ struct Baseline: ParsableCommand {
     func run() throws {
         try options.run("baseline", Yard.Plan(replicas: 1)) { yard, _ in
             try yard.startProxy()
-            try yard.waitForIngest()
+            try yard.waitForStreams()
             let fleet = try AgentFleet(yard, agents: options.agents, keys: true, rate: options.rate, seed: options.seed)
             sleep(UInt32(seconds))
             print(try fleet.finish())

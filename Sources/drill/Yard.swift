@@ -100,6 +100,11 @@ final class Yard {
         )
     }
 
+    /// Waits until every stream's table has been read once; from then on the proxy needs PostgreSQL for nothing but delivery.
+    func waitForStreams() throws {
+        try waitUntil("the streams' tables have been read", within: 30) { ops.get("/readyz")?.status == 200 }
+    }
+
     /// Waits until ingest accepts, and returns how long that took.
     @discardableResult
     func waitForIngest(within seconds: Double = 30) throws -> Duration {

@@ -5,10 +5,12 @@ import ForebayRuntime
 struct Forebay: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "forebay",
-        abstract: "A write-ahead ingestion proxy in front of PostgreSQL: acknowledged means on disk, delivered exactly once.",
+        abstract:
+            "A write-ahead ingestion proxy in front of PostgreSQL: acknowledged means on disk, delivered exactly once.",
         version: ForebayVersion.current,
         subcommands: [
-            ServeCommand.self, InitCommand.self, CheckCommand.self, StatusCommand.self, SeedCommand.self, SendCommand.self,
+            ServeCommand.self, InitCommand.self, CheckCommand.self, StatusCommand.self, SeedCommand.self,
+            SendCommand.self,
             DLQCommand.self, TokenCommand.self, BenchCommand.self,
         ]
     )

@@ -46,7 +46,8 @@ final class StatusCollector: OpsBackend, Sendable {
                 return .failed("the stream \(waiting.stream) is not ready: \(waiting.reason)")
             }
             return .passed
-        case .full: return .failed("the disk budget, or the disk, is used up; accepting resumes when the backlog has drained")
+        case .full:
+            return .failed("the disk budget, or the disk, is used up; accepting resumes when the backlog has drained")
         case .failed(let reason): return .failed("the queue takes no writes: \(reason)")
         case .closing: return .failed("shutting down")
         }

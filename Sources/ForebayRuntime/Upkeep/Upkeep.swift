@@ -127,7 +127,10 @@ final class Upkeep: Sendable {
                 let isNews = streams.waiting.contains { $0.stream == stream.name && $0.reason != "\(error)" }
                 streams.note("\(error)", for: stream.name)
                 if isNews {
-                    log.error("a stream's table can't be used", metadata: ["stream": "\(stream.name)", "reason": "\(error)"])
+                    log.error(
+                        "a stream's table can't be used",
+                        metadata: ["stream": "\(stream.name)", "reason": "\(error)"]
+                    )
                 }
             }
         }

@@ -73,7 +73,7 @@ extension Problem {
         )
     }
 
-    private static func unknownStream(_ name: String) -> Problem {
+    static func unknownStream(_ name: String) -> Problem {
         Problem(
             404,
             "unknown-stream",
