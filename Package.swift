@@ -71,7 +71,7 @@ let package = Package(
                 "IngestServer", "OpsServer", "COpenSSL", lifecycle, signals, log, yams, nioCore, nioPosix,
             ]
         ),
-        part("AgentKit", ["CLibPQ", asyncHTTPClient, hdrHistogram, nioCore, nioPosix, nioSSL]),
+        part("AgentKit", ["CLibPQ", asyncHTTPClient, hdrHistogram, nioCore, nioHTTP1, nioPosix, nioSSL]),
         .executableTarget(
             name: "forebay",
             dependencies: [
@@ -98,7 +98,7 @@ let package = Package(
         tests("ArchitectureTests", []),
         tests("RecordsTests", ["Records"]),
         tests("InstrumentsTests", ["Instruments"]),
-        tests("IngestFormatsTests", ["IngestFormats", "Records"]),
+        tests("IngestFormatsTests", ["IngestFormats", "Records", "CLZ4", "CZlib"]),
         tests("SegmentedLogTests", ["SegmentedLog", "Records", "CChecksum"]),
         tests("DeliveryTests", ["Delivery", "Records"]),
         tests("DurableQueueTests", ["DurableQueue", "SegmentedLog", "Records", "Instruments"]),

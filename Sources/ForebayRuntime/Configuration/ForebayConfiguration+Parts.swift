@@ -20,9 +20,9 @@ extension ForebayConfiguration {
             path: queue.path,
             lanes: queue.lanes,
             maxBytes: queue.maxBytes.bytes,
-            // Left at their defaults, both adapt to a disk that is smaller than the budget.
+            // Left at its default, the reserve adapts to a disk that is smaller than the budget; segments do so by themselves.
             reserve: queue.reserve == Queue.defaultReserve(of: queue.maxBytes) ? nil : queue.reserve.bytes,
-            segmentBytes: queue.segmentBytes == Queue().segmentBytes ? nil : queue.segmentBytes.bytes,
+            segmentBytes: queue.segmentBytes.bytes,
             sync: sync,
             maxPendingBytes: queue.maxPending.bytes,
             retention: QueueConfiguration.Retention(
