@@ -34,9 +34,14 @@ extension HTTPConnection {
         unread.readableBytes == 0 && !leavesInput && parser.isIdle(unread: 0)
     }
 
-    /// The last answer: nothing that follows on this connection can be understood, or is wanted.
+    /// The last answer: nothing that follows on this connection can be understood, or is wanted. A request that has its answer,
+    /// and whose rest is wrong, gets no other.
     func fail(_ problem: Problem, _ now: NIODeadline) {
         if case .stopped = phase { return }
+        if case .rest = phase {
+            leavesInput = true
+            return stop()
+        }
         if case .body(let partial) = phase, partial.reserved > 0 { loop.budget.release(partial.reserved) }
         if let wait = budgetWait {
             _ = loop.budget.cancel(wait.id)
@@ -48,6 +53,12 @@ extension HTTPConnection {
         body = ByteBuffer()
         owesContinue = false
         answers.complete(answers.open(AnswerContext(closes: true)), with: .problem(problem))
+    }
+
+    /// Takes nothing more; the connection ends after the last answer, at once if all are written.
+    func stop() {
+        phase = .stopped
+        if !closeAfterLast() { link.finish(leavesInput: !isAtEnd) }
     }
 
     /// Makes the last open answer the connection's last; false if none is open.
@@ -75,9 +86,8 @@ extension HTTPConnection {
     /// The peer has sent all that it will: what is complete is answered, what is not is refused.
     func endInput(_ now: NIODeadline) {
         switch phase {
-        case .head where parser.isIdle(unread: unread.readableBytes):
-            phase = .stopped
-            if !closeAfterLast(), !link.isFinished { closeNow() }
+        case .head where parser.isIdle(unread: unread.readableBytes), .rest:
+            stop()
         case .head:
             fail(.truncated("The connection ended within the head of a request."), now)
         case .body(let partial):
@@ -86,9 +96,6 @@ extension HTTPConnection {
                 .truncated("The body ended after \(body.readableBytes) of \(announced) bytes; nothing was accepted."),
                 now
             )
-        case .rest:
-            phase = .stopped
-            _ = closeAfterLast()
         case .stopped:
             break
         }
@@ -134,21 +141,13 @@ extension HTTPConnection {
 
     private func endRequest(with problem: Problem, _ now: NIODeadline) {
         loop.instruments.connectionsTimedOut.add()
-        if case .rest = phase {
-            // The request has its answer already.
-            phase = .stopped
-            leavesInput = true
-            if !closeAfterLast() { closeNow() }
-        } else {
-            fail(problem, now)
-        }
+        fail(problem, now)
         writeAnswers(now)
     }
 
     func drain(_ now: NIODeadline) {
         isDraining = true
         guard case .head = phase, parser.isIdle(unread: unread.readableBytes) else { return }
-        phase = .stopped
-        if !closeAfterLast(), !link.isFinished { closeNow() }
+        stop()
     }
 }

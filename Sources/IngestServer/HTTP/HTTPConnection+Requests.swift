@@ -55,8 +55,8 @@ extension HTTPConnection {
             whole.withUnsafeReadableBytes { submit(partial, $0, now) }
         }
         if case .rest(let isLast) = phase {
-            phase = isLast || isDraining ? .stopped : .head
-            if isDraining, !isLast, !closeAfterLast() { closeNow() }
+            phase = isLast ? .stopped : .head
+            if isDraining, !isLast { stop() }
         }
         if unread > 0 { headDeadline = now + TimeAmount(loop.configuration.headerTimeout) }
     }

@@ -57,6 +57,8 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     var body = ByteBuffer()
     /// Set while this connection waits in line for memory.
     var budgetWait: (id: UInt64, since: NIODeadline)?
+    /// Since when there was more to take than could be taken.
+    private var stalledSince: NIODeadline?
     /// The client waits for 100, which is due once the requests before have been answered.
     var owesContinue = false
     var isDraining = false
@@ -114,7 +116,9 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        writeAnswers(loop.eventLoop.now)
+        let now = loop.eventLoop.now
+        writeAnswers(now)
+        resumeReading(now)
     }
 
     /// Lets a read pass while more can be taken; back-pressure is the reads that are held.
@@ -131,10 +135,18 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     /// Goes on after something that held reading has passed.
     func resumeReading(_ now: NIODeadline) {
         guard link.isOpen, mayRead else { return }
-        if unread.readableBytes > 0 || link.inputEnded {
-            if case .head = phase { beginHead(now) }
+        if let since = stalledSince {
+            // What this server made the sender wait is not the sender's time.
+            stalledSince = nil
+            headDeadline = headDeadline + (now - since)
+            if case .body(var partial) = phase {
+                partial.deadline = partial.deadline + (now - since)
+                phase = .body(partial)
+            }
             workThroughUnread(now)
             writeAnswers(now)
+            // Answers that were ready at once have made room again.
+            if stalledSince != nil { return resumeReading(now) }
         }
         if mayRead { link.resumeReading() }
     }
@@ -165,7 +177,11 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     private func work(through bytes: inout ByteBuffer, _ now: NIODeadline) {
         let consumed = bytes.withUnsafeReadableBytes { work(through: $0, now) }
         bytes.moveReaderIndex(forwardBy: consumed)
-        if link.inputEnded, mayRead { endInput(now) }
+        if !mayRead {
+            stalledSince = stalledSince ?? now
+        } else if link.inputEnded {
+            endInput(now)
+        }
     }
 
     /// Takes steps until more bytes are needed or nothing more can be taken. Returns how many bytes were consumed.
@@ -216,13 +232,12 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     static let requestOverhead = 1024
 
     func budgetWasGranted(_ amount: Int, _ now: NIODeadline) {
-        guard case .body(var partial) = phase, let wait = budgetWait else {
+        guard case .body(var partial) = phase, budgetWait != nil else {
             loop.budget.release(amount)
             return
         }
         budgetWait = nil
         partial.reserved += amount
-        partial.deadline = partial.deadline + (now - wait.since)
         phase = .body(partial)
         resumeReading(now)
     }

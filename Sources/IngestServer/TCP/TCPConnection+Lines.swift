@@ -21,7 +21,8 @@ extension TCPConnection {
             bytes.moveReaderIndex(forwardBy: bytes.readableBytes)
             endSession(reason: "The connection ended.", retry: true, now)
         }
-        lineSince = isWithinLine ? lineSince ?? now : nil
+        lineSince = isWithinLine && mayRead ? lineSince ?? now : nil
+        if !mayRead { isStalled = true }
         submitBatch()
     }
 

@@ -61,7 +61,9 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
     var group: LineGroup?
     /// Event lines seen.
     var lineCount = 0
-    /// When the line that is being received began.
+    /// There was more to take than could be taken.
+    var isStalled = false
+    /// When the line that is being received began; nil while nothing is read.
     var lineSince: NIODeadline?
     /// Bytes of the budget that are held for what is unread or being collected.
     var held = 0
@@ -134,7 +136,9 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        writeAnswers(loop.eventLoop.now)
+        let now = loop.eventLoop.now
+        writeAnswers(now)
+        resumeReading(now)
     }
 
     func read(context: ChannelHandlerContext) {
@@ -142,7 +146,10 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
     }
 
     func workThroughUnread(_ now: NIODeadline) {
-        guard mayRead else { return }
+        guard mayRead else {
+            isStalled = true
+            return
+        }
         var bytes = unread
         unread = ByteBuffer()
         work(through: &bytes, now)
@@ -161,7 +168,13 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
     /// Goes on after something that held reading has passed.
     func resumeReading(_ now: NIODeadline) {
         guard mayRead else { return }
-        if unread.readableBytes > 0 || link.inputEnded { workThroughUnread(now) }
+        if isStalled {
+            isStalled = false
+            workThroughUnread(now)
+            writeAnswers(now)
+            // Answers that were ready at once have made room again.
+            if isStalled { return resumeReading(now) }
+        }
         if mayRead { link.resumeReading() }
     }
 
@@ -171,6 +184,8 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
         guard pause == nil, !isOver, link.isOpen, loop.budget.isExceeded else { return }
         // What was read is in memory already; only reading more has to wait.
         pause = .memory(wait: loop.waitForBudget(0, for: self), since: now)
+        lineSince = nil
+        isStalled = true
     }
 
     func hold(_ amount: Int) {
@@ -180,9 +195,8 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
     }
 
     func budgetWasGranted(_ amount: Int, _ now: NIODeadline) {
-        guard case .memory(_, let since) = pause else { return }
+        guard case .memory = pause else { return }
         pause = nil
-        if let began = lineSince { lineSince = began + (now - since) }
         resumeReading(now)
         writeAnswers(now)
     }

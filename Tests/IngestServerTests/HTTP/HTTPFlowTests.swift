@@ -39,6 +39,36 @@ import Testing
         }
     }
 
+    @Test func aBurstOfRequestsThatAreAnsweredAtOnceIsAnsweredToItsEnd() async throws {
+        try await RunningServer.run(.loopback.with(\.pipelineDepth, 2)) { running in
+            let client = try running.http()
+            try client.send(String(repeating: "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", count: 500))
+            client.endSending()
+            for _ in 0..<500 { #expect(try await client.response().status == 200) }
+            #expect(try await client.rest() == "")
+        }
+    }
+
+    @Test func aBodyThatIsDroppedAndThenBreaksGetsNoSecondAnswer() async throws {
+        try await RunningServer.run { running in
+            let client = try running.http()
+            try client.send("POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+            #expect(try await client.response().status == 404)
+            try client.send("x\r\n")
+            #expect(try await client.rest() == "")
+        }
+    }
+
+    @Test func aClientThatEndsWithinADroppedBodyIsLetGo() async throws {
+        try await RunningServer.run { running in
+            let client = try running.http()
+            try client.send("POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\na")
+            #expect(try await client.response().status == 404)
+            client.endSending()
+            #expect(try await client.rest() == "")
+        }
+    }
+
     @Test func theLastRequestOfAConnectionEndsIt() async throws {
         try await RunningServer.run { running in
             let client = try running.http()
