@@ -13,6 +13,7 @@ final class ChildProcess {
         name: String,
         environment: [String: String] = [:],
         log: String,
+        input: Pipe? = nil,
         output: Pipe? = nil
     ) throws {
         self.name = name
@@ -26,7 +27,7 @@ final class ChildProcess {
         process.executableURL = URL(filePath: executable)
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = input ?? FileHandle.nullDevice
         process.standardError = sink
         process.standardOutput = output ?? sink
         try process.run()
