@@ -22,6 +22,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -70,12 +71,12 @@ let package = Package(
                 "IngestServer", "OpsServer", "COpenSSL", lifecycle, signals, log, yams, nioCore, nioPosix,
             ]
         ),
-        part("AgentKit", ["Records", asyncHTTPClient, hdrHistogram, nioCore, nioPosix, nioSSL]),
+        part("AgentKit", ["CLibPQ", asyncHTTPClient, hdrHistogram, nioCore, nioHTTP1, nioPosix, nioSSL]),
         .executableTarget(
             name: "forebay",
             dependencies: [
                 "Records", "IngestFormats", "SegmentedLog", "DurableQueue", "Delivery", "LibPQClient", "ForebayRuntime",
-                "OpsServer", "AgentKit", argumentParser, log, lifecycle,
+                "OpsServer", "AgentKit", argumentParser, asyncHTTPClient, log, nioCore, nioFoundation, nioHTTP1,
             ],
             swiftSettings: strict
         ),
@@ -97,14 +98,14 @@ let package = Package(
         tests("ArchitectureTests", []),
         tests("RecordsTests", ["Records"]),
         tests("InstrumentsTests", ["Instruments"]),
-        tests("IngestFormatsTests", ["IngestFormats", "Records"]),
+        tests("IngestFormatsTests", ["IngestFormats", "Records", "CLZ4", "CZlib"]),
         tests("SegmentedLogTests", ["SegmentedLog", "Records", "CChecksum"]),
         tests("DeliveryTests", ["Delivery", "Records"]),
         tests("DurableQueueTests", ["DurableQueue", "SegmentedLog", "Records", "Instruments"]),
         tests("LibPQClientTests", ["LibPQClient", "DatabaseSchema", "Delivery", "Records", "LocalPostgres"]),
         tests("LocalPostgresTests", ["LocalPostgres"]),
         tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix, nioHTTP1]),
-        tests("OpsServerTests", ["OpsServer", "Instruments"]),
+        tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),
         tests("ForebayRuntimeTests", ["ForebayRuntime", "Records", log]),
         tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),
         tests("EndToEndTests", ["LocalPostgres"]),

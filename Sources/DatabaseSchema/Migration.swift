@@ -8,6 +8,12 @@ package struct Migration: Hashable, Sendable {
     /// Its statements, to be run in one transaction.
     package let sql: String
 
+    package init(version: Int, name: String, sql: String) {
+        self.version = version
+        self.name = name
+        self.sql = sql
+    }
+
     /// The file's name in `deploy/sql`.
     package var fileName: String {
         let digits = String(version)

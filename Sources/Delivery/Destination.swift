@@ -11,20 +11,15 @@ package protocol Destination: AnyObject {
     func ledger(of lane: LaneKey) throws(DeliveryFault) -> LedgerRow?
     /// Sends the rows and advances the ledger, in one transaction and one round trip.
     func flush(_ flush: Flush) throws(DeliveryFault) -> FlushReceipt
-    /// The same, and calls `prepare` once, on this thread, between sending and waiting for the answer: the lane reads its next rows
+    /// The same, and calls `whileWaiting` once, on this thread, between sending and waiting for the answer: the lane reads its next rows
     /// then. An implementation may leave the call out, at the price of the server waiting for that reading.
-    func flush(_ flush: Flush, meanwhile prepare: () -> Void) throws(DeliveryFault) -> FlushReceipt
+    func flush(_ flush: Flush, whileWaiting: () -> Void) throws(DeliveryFault) -> FlushReceipt
     /// Closes the connection, if there is one.
     func disconnect()
 }
 
 extension Destination {
-    /// Claims, for an implementation that can't look: the lane then finds a higher epoch and claims once more.
-    package func ledger(of lane: LaneKey) throws(DeliveryFault) -> LedgerRow? {
-        try claim(lane)
-    }
-
-    package func flush(_ flush: Flush, meanwhile prepare: () -> Void) throws(DeliveryFault) -> FlushReceipt {
+    package func flush(_ flush: Flush, whileWaiting: () -> Void) throws(DeliveryFault) -> FlushReceipt {
         try self.flush(flush)
     }
 }

@@ -158,6 +158,7 @@ package final class LaneDelivery {
     private func setAside(_ letters: [DeadLetter]) throws(DeadLetterFault) {
         guard !letters.isEmpty else { return }
         try deadLetters.record(letters)
+        machine.recorded(letters)
         tell(
             letters.map { letter in
                 switch letter.kind {

@@ -60,7 +60,7 @@ struct LaneMachine {
     private var size: BatchSize
     private var search = PoisonSearch()
     private var parked: ParkedStreams
-    /// Rows that were refused alone and that the ledger has not passed.
+    /// Rows that were refused alone and are not in the dead-letter store yet.
     private var condemned: [Offset: DeadLetter.Reason] = [:]
 
     init(settings: DeliverySettings, opened: Offset) {
@@ -221,6 +221,13 @@ struct LaneMachine {
         return pause
     }
 
+    /// The dead-letter store has these: it is asked from now on.
+    mutating func recorded(_ letters: [DeadLetter]) {
+        for letter in letters where letter.kind == .poison {
+            condemned[letter.first] = nil
+        }
+    }
+
     /// The ordered flush is about to be sent.
     mutating func sending(_ attempt: Attempt) {
         guard case .claimed(let ledger, _) = state else {
@@ -289,7 +296,10 @@ struct LaneMachine {
         case .fenced:
             return [told, .fenced]
         case .isolate:
-            guard let reason = failed.fault.reason, let sent = attempt.sent else { return [told] }
+            guard let reason = failed.fault.reason, let sent = attempt.sent else {
+                pauseClaimed(ledger, now: now, random: random)
+                return [told]
+            }
             if !search.isActive { size.refused(rows: attempt.rows) }
             let found = search.refused(
                 rows: attempt.rows,
@@ -303,15 +313,19 @@ struct LaneMachine {
             guard let reason = failed.fault.reason,
                 let part = failed.fault.part, attempt.streams.indices.contains(part)
             else {
-                // Without its name no stream can be parked, so the flush is tried again, after a pause.
-                let pause = backoff.pause(random: random)
-                state = .claimed(ledger, Idle(pausedUntil: now + pause, checkAt: now + settings.checkInterval))
+                pauseClaimed(ledger, now: now, random: random)
                 return [told]
             }
             let stream = attempt.streams[part]
             let isNew = parked.park(stream, reason: reason, now: now)
             return [told] + (isNew ? [.parked(stream: stream, reason)] : [])
         }
+    }
+
+    /// The fault blames a row or a stream, and the flush has none to blame: it is tried again, after a pause.
+    private mutating func pauseClaimed(_ ledger: LedgerRow, now: Duration, random: UInt64) {
+        let pause = backoff.pause(random: random)
+        state = .claimed(ledger, Idle(pausedUntil: now + pause, checkAt: now + settings.checkInterval))
     }
 
     private mutating func landed(_ attempt: Attempt, ledger: LedgerRow, duration: Duration?) -> [DeliveryEvent] {

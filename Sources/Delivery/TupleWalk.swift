@@ -20,8 +20,9 @@ struct TupleWalk {
         while row < index {
             let next = chunk.bytes.withUnsafeBytes { end(of: byte, in: $0) }
             guard let next else {
-                throw MalformedRows(message:
-                    "row \(chunk.first.advanced(by: row)) of a block from \(chunk.first) to \(chunk.last) "
+                throw MalformedRows(
+                    message:
+                        "row \(chunk.first.advanced(by: row)) of a block from \(chunk.first) to \(chunk.last) "
                         + "does not end within the block's \(chunk.bytes.count) bytes"
                 )
             }
@@ -29,8 +30,9 @@ struct TupleWalk {
             row += 1
         }
         if index == chunk.count, byte != chunk.bytes.count {
-            throw MalformedRows(message:
-                "the \(chunk.count) rows of a block from \(chunk.first) to \(chunk.last) end at byte \(byte), "
+            throw MalformedRows(
+                message:
+                    "the \(chunk.count) rows of a block from \(chunk.first) to \(chunk.last) end at byte \(byte), "
                     + "the block at \(chunk.bytes.count)"
             )
         }

@@ -54,7 +54,10 @@ package struct Proxy: Service {
 
     package func run() async throws {
         let begun = ContinuousClock.now
-        let queue = try DurableQueue.open(configuration.queueConfiguration(environment: environment), log: named("queue"))
+        let queue = try DurableQueue.open(
+            configuration.queueConfiguration(environment: environment),
+            log: named("queue")
+        )
         report(queue.recovery)
         let deadLetters = try DeadLetterCabinet.open(queue, log: named("dead-letters"))
         let streams = StreamRegistry(configuration.streams)
@@ -67,7 +70,14 @@ package struct Proxy: Service {
             trimsAtCommit: required == 0,
             log: named("delivery")
         )
-        let upkeep = Upkeep(nodes: nodes, connection: connection, streams: streams, queue: queue, log: named("upkeep"))
+        let upkeep = Upkeep(
+            nodes: nodes,
+            connection: connection,
+            streams: streams,
+            queue: queue,
+            deadLetters: deadLetters,
+            log: named("upkeep")
+        )
         upkeep.useCache()
 
         let surroundings = LaneWorker.Surroundings(

@@ -2,6 +2,7 @@ import Instruments
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Records
 
 /// Binds listeners and sets up the channels that they accept.
 struct ListenerBinder: Sendable {
@@ -21,6 +22,7 @@ struct ListenerBinder: Sendable {
             .serverChannelOption(.backlog, value: Int32(configuration.backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             // One read, then the answers: a flush per burst, and no connection that keeps a loop to itself.
             .childChannelOption(.maxMessagesPerRead, value: 1)
@@ -58,7 +60,7 @@ struct ListenerBinder: Sendable {
         }
         switch kind {
         case .http: try pipeline.addHandler(HTTPConnection(loop: loop, number: number))
-        case .tcp: try pipeline.addHandler(HTTPConnection(loop: loop, number: number))
+        case .tcp: try pipeline.addHandler(TCPConnection(loop: loop, number: number))
         }
     }
 
@@ -73,7 +75,9 @@ struct ListenerBinder: Sendable {
         case .http:
             _ = loop.answers.write(.problem(problem), AnswerContext(closes: true), to: &buffer)
         case .tcp:
-            buffer.writeString("")
+            var last = LineBatch(rows: RowBatch(layouts: NoLayouts.shared, capacity: 64), received: loop.eventLoop.now)
+            last.add(.farewell(reason: problem.detail, retry: true))
+            TCPAnswer.write(last, nil, to: &buffer)
         }
         return buffer
     }

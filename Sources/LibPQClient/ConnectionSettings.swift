@@ -34,6 +34,10 @@ package struct ConnectionSettings: Hashable, Sendable {
         package var count = 3
         /// How long sent bytes may stay unacknowledged (`TCP_USER_TIMEOUT`).
         package var unacknowledged: Duration = .seconds(30)
+        /// How often a server that is at work for this connection, or waits for a lock, looks whether it still has a client
+        /// (`client_connection_check_interval`, version 14 on). A claim whose client has given up would otherwise go through one day,
+        /// and fence off the claims after it.
+        package var clientCheck: Duration = .seconds(2)
 
         package init() {}
     }
@@ -95,6 +99,7 @@ package struct ConnectionSettings: Hashable, Sendable {
                 SessionSetting("tcp_keepalives_interval", String(keepalive.interval.components.seconds)),
                 SessionSetting("tcp_keepalives_count", String(keepalive.count)),
                 SessionSetting("tcp_user_timeout", String(keepalive.unacknowledged.milliseconds)),
+                SessionSetting("client_connection_check_interval", String(keepalive.clientCheck.milliseconds)),
             ]
         }
         if settings.isEmpty {

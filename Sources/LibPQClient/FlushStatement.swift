@@ -18,6 +18,11 @@ package enum FlushStatement {
     package static func claim(_ lane: LaneKey) -> String {
         "SELECT epoch, position FROM forebay.claim('\(lane.queue)', \(lane.lane))"
     }
+
+    /// The lane's row as it is, without claiming.
+    package static func look(_ lane: LaneKey) -> String {
+        "SELECT epoch, position FROM forebay.ledger WHERE queue = '\(lane.queue)' AND lane = \(lane.lane)"
+    }
 }
 
 /// The frame of binary COPY data (PostgreSQL manual, "COPY", "Binary Format").

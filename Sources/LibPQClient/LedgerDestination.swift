@@ -38,21 +38,30 @@ package final class LedgerDestination: Destination {
 
     package func claim(_ lane: LaneKey) throws(DeliveryFault) -> LedgerRow {
         let connection = try connected(for: lane)
-        let result: QueryResult
-        do {
-            result = try connection.query(FlushStatement.claim(lane), by: .after(deadlines.claim))
-        } catch {
-            release(after: error)
-            throw DeliveryFault(phase: .claiming, cause: error.cause)
-        }
-        guard let row = result.rows.first, let epoch = row.integer(0), let position = row.integer(1), position >= 0
-        else {
+        guard let row = try ledgerRow(FlushStatement.claim(lane), on: connection) else {
             disconnect()
             throw DeliveryFault(phase: .claiming, cause: .connection("forebay.claim returned no row"))
         }
         if let node = connection.node {
             order.remember(node)
         }
+        return row
+    }
+
+    package func ledger(of lane: LaneKey) throws(DeliveryFault) -> LedgerRow? {
+        try ledgerRow(FlushStatement.look(lane), on: try connected(for: lane))
+    }
+
+    private func ledgerRow(_ sql: String, on connection: PostgresConnection) throws(DeliveryFault) -> LedgerRow? {
+        let result: QueryResult
+        do {
+            result = try connection.query(sql, by: .after(deadlines.claim))
+        } catch {
+            release(after: error)
+            throw DeliveryFault(phase: .claiming, cause: error.cause)
+        }
+        guard let row = result.rows.first, let epoch = row.integer(0), let position = row.integer(1), position >= 0
+        else { return nil }
         return LedgerRow(epoch: epoch, position: Offset(UInt64(position)))
     }
 

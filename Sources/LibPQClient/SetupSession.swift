@@ -72,8 +72,9 @@ struct SetupSession {
         }
         let verb = known == nil ? "CREATE" : "ALTER"
         try change(step, "\(verb) ROLE \(quoteIdentifier(role.name)) \(clauses.joined(separator: " "))")
-        let passwordNote = role.password == nil ? "password left as it is" : "password set"
-        return "\(step): \(known == nil ? "created" : "exists"), \(passwordNote)"
+        let existence = known == nil ? (dryRun ? "would be created" : "created") : "exists"
+        let change = dryRun ? "would be set" : "set"
+        return "\(step): \(existence), password \(role.password == nil ? "left as it is" : change)"
     }
 
     func maintainPartitions(ahead: Int, retentionDays: Int?) throws(SetupFault) -> [String] {

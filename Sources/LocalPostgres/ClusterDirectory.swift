@@ -52,14 +52,17 @@ struct ClusterDirectory: Hashable, Sendable {
     /// A new directory for this process's use, with the lock that says that the process lives.
     static func temporary() throws(LocalPostgresFault) -> (directory: ClusterDirectory, lock: DirectoryLock) {
         removeLeftovers()
-        let directory = ClusterDirectory(
-            path: "\(temporaryRoot)/\(temporaryPrefix)\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        )
-        try directory.create()
-        guard let lock = DirectoryLock(directory.path + ".lock") else {
-            throw LocalPostgresFault("\(directory.path).lock can't be locked")
+        for _ in 0..<5 {
+            let directory = ClusterDirectory(
+                path: "\(temporaryRoot)/\(temporaryPrefix)\(getpid())-\(UInt32.random(in: 0 ... .max))"
+            )
+            // Another process that looks for leftovers may come between the making of the file and the lock: then the next name.
+            if let lock = DirectoryLock(directory.path + ".lock") {
+                try directory.create()
+                return (directory, lock)
+            }
         }
-        return (directory, lock)
+        throw LocalPostgresFault("no directory could be locked in \(temporaryRoot)")
     }
 
     /// Ends what processes have left behind that were killed before they could clean up. The kernel gave their locks back.

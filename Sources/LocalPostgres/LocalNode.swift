@@ -142,7 +142,7 @@ package final class LocalNode: Sendable {
     }
 
     /// Polls until `condition` holds.
-    func waitUntil(
+    package func waitUntil(
         _ what: String,
         within timeout: Duration,
         _ condition: () throws(LocalPostgresFault) -> Bool

@@ -92,11 +92,11 @@ enum Dashboard {
         };
         function show(now) {
           const health = by("health"), troubles = [now.health.ingest, now.health.primary].filter(check => !check.ok).map(check => check.reason);
-          health.textContent = troubles.length ? troubles.join(" ") : "ready";
+          health.textContent = troubles.length ? troubles.join("; ") : "ready";
           health.className = !now.health.ingest.ok ? "bad" : !now.health.primary.ok ? "warn" : "good";
           by("about").textContent = "version " + now.version + ", up " + span(now.uptime_seconds) + ", queue " + now.queue;
           const oldest = Math.max(0, ...now.lanes.map(lane => lane.oldest_unflushed_seconds));
-          const law = now.conservation, unaccounted = law.accepted - law.committed - law.dead_lettered - law.queued;
+          const law = now.conservation, unaccounted = law.difference;
           by("cards").replaceChildren(
             card("Accepted", rate(now, s => s.ingest.accepted_events), whole.format(now.ingest.accepted_events) + " since the start"),
             card("Committed", rate(now, s => s.delivery.committed_rows), whole.format(now.delivery.committed_rows) + " since the start"),

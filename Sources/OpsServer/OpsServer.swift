@@ -35,7 +35,7 @@ package struct OpsServer: Service {
     ///
     /// - Throws: when the address can't be bound.
     package func run() async throws {
-        let router = Router(context: OpsContext.self)
+        let router = Router(context: OpsContext.self, options: .autoGenerateHeadEndpoints)
         OpsRoutes(backend: backend, logger: logger).add(to: router)
         let logger = logger
         let onListening = onListening

@@ -45,7 +45,7 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
         package var trimmed: UInt64 = 0
         /// Of the oldest event that is durable and not committed; 0 if there is none.
         package var oldestUnflushedSeconds = 0.0
-        /// Why the lane does not get on, in a sentence.
+        /// Why the lane does not get on.
         package var fault: String?
 
         /// Durable and not committed.
@@ -70,6 +70,28 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
         package var difference: Int64 { accepted - committed - deadLettered - queued }
 
         package init() {}
+
+        private enum CodingKeys: String, CodingKey {
+            case accepted, committed, deadLettered, queued, difference
+        }
+
+        /// The difference is written for whoever reads the JSON.
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(accepted, forKey: .accepted)
+            try container.encode(committed, forKey: .committed)
+            try container.encode(deadLettered, forKey: .deadLettered)
+            try container.encode(queued, forKey: .queued)
+            try container.encode(difference, forKey: .difference)
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            accepted = try container.decode(Int64.self, forKey: .accepted)
+            committed = try container.decode(Int64.self, forKey: .committed)
+            deadLettered = try container.decode(Int64.self, forKey: .deadLettered)
+            queued = try container.decode(Int64.self, forKey: .queued)
+        }
     }
 
     package struct Ingest: Codable, Hashable, Sendable {
@@ -147,7 +169,7 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
 /// The result of a check, with the reason if it failed.
 package struct OpsCheck: Codable, Hashable, Sendable {
     package var ok: Bool
-    /// A sentence; nil if `ok`.
+    /// A clause; nil if `ok`.
     package var reason: String?
 
     package static let passed = OpsCheck(ok: true, reason: nil)

@@ -18,15 +18,19 @@ struct CountCommand: AsyncParsableCommand {
     @Option(help: "Directory of the journals.")
     var journal: String
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Whether an event may not stand there twice. Without it: as the journals say how it was sent."
+    )
+    var keys: Bool?
+
     func run() async throws {
         var count = DrillCount(records: try records())
         while let line = readLine() {
             count.arrived(line)
         }
         let verdict = count.verdict
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(verdict), as: UTF8.self))
+        try printJSON(verdict)
         if !verdict.passes { throw ExitCode(1) }
     }
 
@@ -36,7 +40,9 @@ struct CountCommand: AsyncParsableCommand {
         return try names.sorted().map { name in
             let data = try Data(contentsOf: URL(filePath: "\(journal)/\(name)"))
             do {
-                return try DrillRecord(journal: String(decoding: data, as: UTF8.self))
+                var record = try DrillRecord(journal: String(decoding: data, as: UTF8.self))
+                record.keys = keys ?? record.keys
+                return record
             } catch {
                 throw ValidationError("\(name) is no journal: \(error)")
             }

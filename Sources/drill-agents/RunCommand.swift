@@ -1,6 +1,5 @@
 import AgentKit
 import ArgumentParser
-import FoundationEssentials
 import Glibc
 
 struct RunCommand: AsyncParsableCommand {
@@ -45,6 +44,9 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "Events in a batch, at most.")
     var largestBatch = 200
 
+    @Option(help: "Bytes of random text in each event besides the generated ones.")
+    var padding = 0
+
     @Option(help: "Directory for the journals; it is made if it does not exist.")
     var journal: String
 
@@ -60,6 +62,7 @@ struct RunCommand: AsyncParsableCommand {
     func validate() throws {
         guard (1...1000).contains(agents) else { throw ValidationError("--agents must be 1 to 1000") }
         guard (1...10_000).contains(largestBatch) else { throw ValidationError("--largest-batch must be 1 to 10000") }
+        guard (0...1_000_000).contains(padding) else { throw ValidationError("--padding must be 0 to 1000000") }
         guard timeout > 0, timeout < 86_400 else { throw ValidationError("--timeout must be above 0 and below 86400") }
         if let rate, !(rate > 0) { throw ValidationError("--rate must be above 0") }
         if let seconds, !(seconds > 0) { throw ValidationError("--seconds must be above 0") }
@@ -81,6 +84,7 @@ struct RunCommand: AsyncParsableCommand {
                     journalDirectory: journal,
                     keys: keys,
                     largestBatch: largestBatch,
+                    padding: padding,
                     rate: rate.map { $0 / Double(agents) },
                     seed: seed,
                     eventTime: .now
@@ -108,9 +112,7 @@ struct RunCommand: AsyncParsableCommand {
         }
         try outcome.get()
         let summary = tally.summary
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(summary), as: UTF8.self))
+        try printJSON(summary)
         if summary.failure != nil || summary.abandonedBatches > 0 { throw ExitCode(1) }
     }
 

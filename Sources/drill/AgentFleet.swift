@@ -14,7 +14,7 @@ struct AgentFleet {
     {
         self.yard = yard
         self.keys = keys
-        journal = "\(yard.directory)/journal-\(name)"
+        journal = "\(yard.directory)/journal"
         try FileManager.default.createDirectory(atPath: journal, withIntermediateDirectories: true)
         output = Pipe()
         process = try ChildProcess(
@@ -29,6 +29,8 @@ struct AgentFleet {
             log: "\(yard.directory)/\(name).log",
             output: output
         )
+        let process = process
+        yard.onRemoval { if process.isRunning { process.crash() } }
     }
 
     /// Lets every agent finish what it has begun, and returns the summary that they print.
@@ -36,8 +38,11 @@ struct AgentFleet {
         process.signal(SIGTERM)
         let data = try output.fileHandleForReading.readToEnd() ?? Data()
         let status = process.wait()
-        guard status == 0 else { throw DrillFault("the agents ended with status \(status); see \(yard.directory)") }
-        return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        let text = String(decoding: data, as: UTF8.self)
+        guard status == 0 else {
+            throw DrillFault("the agents ended with status \(status); see \(yard.directory)\n\(text)")
+        }
+        return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     /// Holds the journal against the event ids that PostgreSQL has; throws if an acknowledged event is missing, or there twice
@@ -48,7 +53,7 @@ struct AgentFleet {
         let result = try capture(
             "/bin/sh",
             [
-                "-c", "\"$0\" count --journal \"$1\" \(keys ? "--keys" : "--no-keys") < \"$2\"",
+                "-c", "\"$0\" count --journal \"$1\" < \"$2\"",
                 "\(yard.programs)/drill-agents", journal, ids,
             ]
         )

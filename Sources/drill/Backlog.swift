@@ -20,7 +20,7 @@ struct Backlog: ParsableCommand {
         plan.maxBytes = "\(Int(gib * 2) + 2)GiB"
         try options.run("backlog of \(gib) GiB", plan) { yard, _ in
             try yard.startProxy()
-            try yard.waitForIngest()
+            try yard.waitForStreams()
             try yard.cluster.primary.stop(.fast)
             let fleet = try AgentFleet(
                 yard,

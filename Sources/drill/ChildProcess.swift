@@ -13,6 +13,7 @@ final class ChildProcess {
         name: String,
         environment: [String: String] = [:],
         log: String,
+        input: Pipe? = nil,
         output: Pipe? = nil
     ) throws {
         self.name = name
@@ -26,7 +27,7 @@ final class ChildProcess {
         process.executableURL = URL(filePath: executable)
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = input ?? FileHandle.nullDevice
         process.standardError = sink
         process.standardOutput = output ?? sink
         try process.run()
@@ -86,7 +87,8 @@ func capture(_ executable: String, _ arguments: [String], environment: [String: 
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
         throw DrillFault(
-            "\(executable) \(arguments.joined(separator: " ")) ended with status \(process.terminationStatus)"
+            "\(executable) \(arguments.joined(separator: " ")) ended with status \(process.terminationStatus)\n"
+                + String(decoding: data, as: UTF8.self)
         )
     }
     return String(decoding: data, as: UTF8.self)

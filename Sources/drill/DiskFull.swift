@@ -28,7 +28,7 @@ struct DiskFull: ParsableCommand {
         plan.maxBytes = "64GiB"
         try options.run("disk-full (\(mebibytes) MiB)", plan) { yard, _ in
             try yard.startProxy()
-            try yard.waitForIngest()
+            try yard.waitForStreams()
             try yard.cluster.primary.stop(.fast)
             let fleet = try AgentFleet(
                 yard,

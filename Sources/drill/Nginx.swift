@@ -16,7 +16,7 @@ struct Nginx: ParsableCommand {
     func run() throws {
         try options.run("nginx (\(requests) requests)", Yard.Plan()) { yard, _ in
             try yard.startProxy()
-            try yard.waitForIngest()
+            try yard.waitForStreams()
             let port = try startNginx(in: yard)
             let log = "\(yard.directory)/access.json"
             let sender = try ChildProcess(

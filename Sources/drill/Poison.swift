@@ -16,18 +16,10 @@ struct Poison: ParsableCommand {
     func run() throws {
         var plan = Yard.Plan()
         plan.streams += "\n  readings: { table: public.readings }"
+        plan.preparation = "CREATE TABLE readings (id bigint PRIMARY KEY, level int CHECK (level >= 0))"
         try options.run("poison (1 in \(every) of \(events))", plan) { yard, _ in
-            try yard.query(
-                """
-                CREATE TABLE readings (id bigint PRIMARY KEY, level int CHECK (level >= 0));
-                GRANT INSERT, SELECT ON readings TO apm_writer
-                """
-            )
             try yard.startProxy()
-            try yard.waitForIngest()
-            try waitUntil("the stream's table has been read", within: 60) {
-                yard.ingest.post("/v1/ingest/readings", body: "")?.status == 200
-            }
+            try yard.waitForStreams()
             var refused = 0
             for start in stride(from: 0, to: events, by: 1000) {
                 var lines = ""

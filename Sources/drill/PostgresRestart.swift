@@ -17,7 +17,7 @@ struct PostgresRestart: ParsableCommand {
     func run() throws {
         try options.run("postgres-restart (\(rounds) rounds)", Yard.Plan()) { yard, pause in
             try yard.startProxy()
-            try yard.waitForIngest()
+            try yard.waitForStreams()
             let fleet = try AgentFleet(yard, agents: options.agents, keys: true, rate: options.rate, seed: options.seed)
             for round in 1...rounds {
                 pause.wait(milliseconds: 300...3000)

@@ -18,7 +18,7 @@ struct ProxyKill: ParsableCommand {
             yard,
             pause in
             try yard.startProxy()
-            try yard.waitForIngest()
+            try yard.waitForStreams()
             let fleet = try AgentFleet(yard, agents: options.agents, keys: keys, rate: options.rate, seed: options.seed)
             var starts: [Duration] = []
             for round in 1...rounds {

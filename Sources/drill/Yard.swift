@@ -14,6 +14,8 @@ final class Yard {
         var queueExtra = ""
         var streams = "  apirequests: { table: public.apirequests }"
         var retention = "min_age: 0s"
+        /// SQL that the database is given before `forebay init`.
+        var preparation = ""
     }
 
     static let database = "apm"
@@ -46,6 +48,7 @@ final class Yard {
         tcpPort = try LoopbackPort.free()
         opsPort = try LoopbackPort.free()
         try cluster.primary.execute("CREATE DATABASE \(Self.database)")
+        if !plan.preparation.isEmpty { try query(plan.preparation) }
         try writeConfiguration()
         try capture("\(programs)/forebay", ["init", "--config", configuration], environment: administrator)
     }
@@ -95,6 +98,11 @@ final class Yard {
             name: "forebay",
             log: proxyLog
         )
+    }
+
+    /// Waits until every stream's table has been read once; from then on the proxy needs PostgreSQL for nothing but delivery.
+    func waitForStreams() throws {
+        try waitUntil("the streams' tables have been read", within: 30) { ops.get("/readyz")?.status == 200 }
     }
 
     /// Waits until ingest accepts, and returns how long that took.

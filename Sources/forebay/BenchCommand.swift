@@ -11,12 +11,17 @@ struct BenchCommand: AsyncParsableCommand {
             from these, so that a stall shows in every request that it delays. With --rate 0 each connection sends the next \
             request when one is acknowledged, which finds the highest rate.
 
+            With --copy-baseline the load is followed by as many of the same rows from a bare client that does nothing but COPY \
+            (FORMAT binary) into the same table, in rounds. It connects by libpq's environment (PGHOST, PGUSER, …) or --postgres, \
+            and needs the ops port, to know when everything is delivered.
+
             Exit codes: 0; 1 if any request failed or was not answered; 64 wrong usage.
 
             Examples:
               forebay bench --rate 50000 --connections 16 --batch 100 --duration 30
               forebay bench --rate 0 --protocol tcp --port 5170 --depth 4 --json
               forebay bench --rate 1000 --batch 1 --connections 64 --pid $(pidof forebay)
+              PGHOST=127.0.0.1 PGUSER=postgres PGDATABASE=apm forebay bench --rate 0 --copy-baseline --rounds 3
             """
     )
 
@@ -73,6 +78,24 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "The proxy's ops port.")
     var ops = "http://127.0.0.1:8480"
 
+    @Flag(help: "Set the proxy beside a bare COPY of the same rows.")
+    var copyBaseline = false
+
+    @Option(help: "Rounds of load and COPY, with --copy-baseline.")
+    var rounds = 3
+
+    @Option(help: "Connections of the bare COPY; as many as the proxy has lanes is a fair number.")
+    var copyConnections = 2
+
+    @Option(help: "Rows in a transaction of the bare COPY.")
+    var copyRows = 10_000
+
+    @Option(help: "Connection string of libpq for the bare COPY. Without it: the environment.")
+    var postgres = ""
+
+    @Option(help: "Table of the bare COPY, as SQL text.")
+    var table = "public.apirequests"
+
     @Flag(help: "Print the report as JSON.")
     var json = false
 
@@ -87,12 +110,57 @@ struct BenchCommand: AsyncParsableCommand {
         guard warmup >= 0, warmup <= 3600 else { throw ValidationError("--warmup must be 0 to 3600") }
         guard LoadPlan.Wire(rawValue: wire) != nil else { throw ValidationError("--protocol must be http or tcp") }
         guard (1...65_535).contains(port ?? 1) else { throw ValidationError("--port must be 1 to 65535") }
+        guard (1...1000).contains(rounds) else { throw ValidationError("--rounds must be 1 to 1000") }
+        guard (1...64).contains(copyConnections) else { throw ValidationError("--copy-connections must be 1 to 64") }
+        guard (1...1_000_000).contains(copyRows) else { throw ValidationError("--copy-rows must be 1 to 1000000") }
         guard (1...64).contains(threads) else { throw ValidationError("--threads must be 1 to 64") }
     }
 
     func run() async throws {
+        if copyBaseline {
+            try await runBaseline()
+        } else {
+            try await runLoad()
+        }
+    }
+
+    private func runLoad() async throws {
+        let plan = plan()
+        let process: Int?
+        if let pid {
+            process = pid
+        } else {
+            process = await OpsClient(url: ops).status()?.pid
+        }
+        let report = try await LoadRun(plan: plan, pid: process).run()
+        print(json ? try jsonLine(report) : report.text)
+        if uniqueTrace, !json {
+            print(
+                "trace ids      begin with \(plan.tracePrefix); \(grouped(report.acknowledgedInAll)) acknowledged in all"
+            )
+        }
+        if !report.isClean { throw ExitCode(1) }
+    }
+
+    private func runBaseline() async throws {
+        let plan = plan()
+        let connections = try (0..<copyConnections).map { _ in try BareCopy(connectionString: postgres, table: table) }
+        let copy = CopyRun(
+            connections: connections,
+            rowsPerTransaction: copyRows,
+            seed: seed,
+            eventTime: plan.eventTime
+        )
+        let printer = ProgressPrinter()
+        let report = try await BaselineRun(plan: plan, copy: copy, ops: OpsClient(url: ops), rounds: rounds)
+            .run { printer.say($0) }
+        print(json ? try jsonLine(report) : report.text)
+        if !report.rounds.allSatisfy(\.load.isClean) { throw ExitCode(1) }
+    }
+
+    private func plan() -> LoadPlan {
         let wire = LoadPlan.Wire(rawValue: wire) ?? .http
-        let plan = LoadPlan(
+        return LoadPlan(
             host: host,
             port: port ?? (wire == .http ? 4318 : 5170),
             wire: wire,
@@ -111,20 +179,5 @@ struct BenchCommand: AsyncParsableCommand {
             eventTime: .now,
             run: .random(in: 0...UInt64.max)
         )
-        let process: Int?
-        if let pid {
-            process = pid
-        } else {
-            process = await OpsClient(url: ops).pid()
-        }
-        let report = try await LoadRun(plan: plan, pid: process).run()
-        print(json ? try jsonLine(report) : report.text)
-        if uniqueTrace, !json {
-            print(
-                "trace ids      begin with \(plan.tracePrefix); \(grouped(report.acknowledgedInAll)) acknowledged in all"
-            )
-        }
-        let refused = report.statuses.filter { $0.key != "200" && $0.key != "204" }
-        if !refused.isEmpty || report.unanswered > 0 || report.acknowledged == 0 { throw ExitCode(1) }
     }
 }

@@ -8,12 +8,14 @@ struct SeedCommand: AsyncParsableCommand {
         abstract:
             "Generate realistic API requests: 40 services, 400 endpoints, heavy tails, bursts of errors, day and night.",
         discussion: """
-            With --via-api the events go to a proxy, each batch until it is acknowledged. With --out they are written as lines of \
-            JSON. Equal seeds, counts and time ranges give equal events.
+            The events go straight into PostgreSQL's table by COPY, each batch in a transaction; the connection is that of libpq's \
+            environment (PGHOST, PGUSER, PGDATABASE, …) or --postgres. With --via-api they go through a proxy, each batch until it \
+            is acknowledged. With --out they are written as lines of JSON. Equal seeds, counts and time ranges give equal events.
 
             SIGINT and SIGTERM end the generation, finish what is under way, and print the summary.
 
             Examples:
+              PGHOST=127.0.0.1 PGUSER=postgres PGDATABASE=apm forebay seed --count 1000000 --from -7d
               forebay seed --via-api --count 1000000
               forebay seed --via-api --count 60000 --rate 1000 --from now --to +1m
               forebay seed --count 1000 --seed 7 --from 2026-01-01 --to 2026-01-02 --out -
@@ -23,7 +25,7 @@ struct SeedCommand: AsyncParsableCommand {
     @Option(help: "How many events.")
     var count = 100_000
 
-    @Option(help: "Events in a request.")
+    @Option(help: "Events in a request, or in a transaction.")
     var batchSize = 1000
 
     @Flag(help: "Send the events to a proxy.")
@@ -43,8 +45,14 @@ struct SeedCommand: AsyncParsableCommand {
     @Option(help: "Equal seeds give equal events.")
     var seed: UInt64 = 1
 
-    @Option(help: "Requests under way at once, with --via-api.")
-    var parallel = 4
+    @Option(help: "Requests under way at once with --via-api, else connections to PostgreSQL.")
+    var parallel = 2
+
+    @Option(help: "Connection string of libpq. Without it: the environment.")
+    var postgres = ""
+
+    @Option(help: "Table for the events, as SQL text.")
+    var table = "public.apirequests"
 
     @Option(help: "Write the events as lines of JSON to this file; '-' for standard output.")
     var out: String?
@@ -117,11 +125,16 @@ struct SeedCommand: AsyncParsableCommand {
                 transport: client,
                 policy: BatchDelivery.Policy(),
                 tally: tally,
-                refused: { event, reason in printer.say("event \(event): \(reason)") }
+                refused: { place, reason in printer.say("event of \(place): \(reason)") }
             )
             return APISeedSink(courier: courier, keyPrefix: "seed-\(freshRunName())", parallelism: parallel)
         }
-        guard let out, out != "-" else { return FileSeedSink(descriptor: STDOUT_FILENO) }
+        guard let out else {
+            return CopySeedSink(
+                connections: try (0..<parallel).map { _ in try BareCopy(connectionString: postgres, table: table) }
+            )
+        }
+        if out == "-" { return FileSeedSink(descriptor: STDOUT_FILENO) }
         let descriptor = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw InputFault(name: out, code: errno) }
         return FileSeedSink(descriptor: descriptor)

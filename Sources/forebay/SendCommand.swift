@@ -17,21 +17,26 @@ struct SendCommand: AsyncParsableCommand {
             feeding program's to send again: a file can be sent again with --key-prefix of the first run, and what had \
             arrived is then taken for a repetition.
 
-            Exit codes: 0 all acknowledged; 1 some events were refused; 2 some events were not acknowledged; 64 wrong usage.
+            Exit codes: 0 all acknowledged; 1 some events were refused; 2 some events were not acknowledged; 64 wrong usage; \
+            66 an input cannot be opened.
 
             Examples:
               forebay send access.json
               tail -n +1 -F /var/log/nginx/access.json | forebay send --stream apirequests
 
             nginx writes such a log with fields named as the stream's columns:
-              log_format forebay escape=json '{"time":"$time_iso8601","service":"web","endpoint":"$uri",'
-                '"method":"$request_method","status_code":$status,"latency_ms":$request_time_ms,'
-                '"request_bytes":$request_length,"response_bytes":$bytes_sent,"trace_id":"$request_id",'
+              log_format forebay escape=json
+                '{"time":"$time_iso8601","service":"web","endpoint":"$uri",'
+                '"method":"$request_method","status_code":$status,'
+                '"latency_ms":$request_time_ms,"trace_id":"$request_id",'
+                '"request_bytes":$request_length,"response_bytes":$bytes_sent,'
                 '"client_ip":"$remote_addr","user_agent":"$http_user_agent"}';
-              access_log /var/log/nginx/access.json forebay;
-            where request_time_ms comes from seconds with three decimals, without arithmetic:
               map $request_time $request_time_ms {
-                "~^0\\.0*(?<ms>[1-9][0-9]*|0)$" $ms;  "~^(?<s>[0-9]+)\\.(?<frac>[0-9]{3})$" $s$frac; }
+                "~^0\\.0*(?<ms>[1-9][0-9]*|0)$" $ms;
+                "~^(?<s>[0-9]+)\\.(?<frac>[0-9]{3})$" $s$frac;
+              }
+              access_log /var/log/nginx/access.json forebay;
+            The map turns nginx's seconds with three decimals into milliseconds.
             """
     )
 
@@ -88,7 +93,13 @@ struct SendCommand: AsyncParsableCommand {
 
     func run() async throws {
         let stop = StopSignal()
-        let inputs = try open(stop: stop)
+        let inputs: [InputReader]
+        do {
+            inputs = try open(stop: stop)
+        } catch {
+            ProgressPrinter().say("\(error)")
+            throw ExitCode(66)
+        }
         let tally = SendTally()
         let printer = ProgressPrinter(quiet: quiet)
         let client = IngestClient(settings: proxy.clientSettings(timeout: .seconds(timeout)), connections: parallel)
@@ -97,7 +108,7 @@ struct SendCommand: AsyncParsableCommand {
             policy: BatchDelivery.Policy(giveUpAfter: giveUpAfter.map { .seconds($0) }),
             strict: strict,
             tally: tally,
-            refused: { line, reason in printer.say("line \(line): \(reason)") }
+            refused: { place, reason in printer.say("\(place): \(reason)") }
         )
         let sender = Sender(
             settings: Sender.Settings(

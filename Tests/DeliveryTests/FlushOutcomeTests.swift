@@ -37,10 +37,12 @@ struct FlushOutcomeTests {
         #expect(seen == combinations)
     }
 
-    @Test(arguments: [
-        (9, FlushOutcome.LedgerPlace.behind), (10, .atFrom), (11, .inside), (19, .inside), (20, .atTo), (21, .past),
-        (0, .behind), (.max, .past),
-    ] as [(UInt64, FlushOutcome.LedgerPlace)])
+    @Test(
+        arguments: [
+            (9, FlushOutcome.LedgerPlace.behind), (10, .atFrom), (11, .inside), (19, .inside), (20, .atTo), (21, .past),
+            (0, .behind), (.max, .past),
+        ] as [(UInt64, FlushOutcome.LedgerPlace)]
+    )
     func theLedgersPlaceIsRelativeToTheFlush(position: UInt64, place: FlushOutcome.LedgerPlace) {
         #expect(FlushOutcome.LedgerPlace(Offset(position), from: Offset(10), to: Offset(20)) == place)
     }

@@ -41,7 +41,10 @@ struct PoisonTests {
         #expect(world.deadLetters.letters.map(\.first) == [Offset(37)])
         let letter = world.deadLetters.letters[0]
         #expect(FakeQueue.offsets(in: letter.bytes[...]) == [Offset(37)])
-        #expect(letter.reason == DeadLetter.Reason(sqlState: "23514", message: "violates check constraint", constraint: "positive"))
+        #expect(
+            letter.reason
+                == DeadLetter.Reason(sqlState: "23514", message: "violates check constraint", constraint: "positive")
+        )
         #expect(letter.stream == "apirequests")
         // Refused whole; the 36 before it, itself alone, and the rest.
         #expect(world.session.flushes.map { $0.parts.reduce(0) { $0 + $1.rows } } == [100, 36, 1, 63])

@@ -21,12 +21,13 @@ extension RealServerTests {
         }
 
         private func destination(
+            settings: ConnectionSettings = TestDatabase.writerSettings,
             deadlines: FlushDeadlines = FlushDeadlines(),
             interrupt: Interrupt? = nil
         ) throws -> LedgerDestination {
             LedgerDestination(
                 nodes: [TestDatabase.address(try TestDatabase.cluster.primary)],
-                settings: TestDatabase.writerSettings,
+                settings: settings,
                 deadlines: deadlines,
                 interrupt: interrupt
             )
@@ -76,10 +77,7 @@ extension RealServerTests {
         func wrongPassword() throws {
             var settings = TestDatabase.writerSettings
             settings.password = "wrong"
-            let destination = LedgerDestination(
-                nodes: [TestDatabase.address(try TestDatabase.cluster.primary)],
-                settings: settings
-            )
+            let destination = try destination(settings: settings)
             let fault = #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
             #expect(fault?.phase == .connecting)
             #expect(fault?.connectionText?.contains("password authentication failed for user \"apm_writer\"") == true)
@@ -242,7 +240,9 @@ extension RealServerTests {
         func theAnswerToCommitIsLost() throws {
             let primary = try TestDatabase.cluster.primary
             let holder = try blockCommit()
-            let destination = try destination(deadlines: FlushDeadlines(commit: .milliseconds(200)))
+            var settings = TestDatabase.writerSettings
+            settings.keepalive = nil
+            let destination = try destination(settings: settings, deadlines: FlushDeadlines(commit: .milliseconds(200)))
             _ = try destination.claim(lane)
             let fault = #expect(throws: DeliveryFault.self) {
                 try destination.flush(
@@ -262,6 +262,21 @@ extension RealServerTests {
             #expect(try table.contents() == ["1 a", "2 b"])
         }
 
+        /// A claim that was given up while it waited must not go through later: it would fence off the claims after it.
+        @Test
+        func aClaimThatWasGivenUpNeverTakesEffect() throws {
+            var settings = TestDatabase.writerSettings
+            settings.keepalive?.clientCheck = .milliseconds(50)
+            let destination = try destination(settings: settings, deadlines: FlushDeadlines(claim: .milliseconds(200)))
+            _ = try destination.claim(lane)
+            let holder = try Holder("SELECT FROM forebay.ledger WHERE queue = '\(lane.queue)' FOR UPDATE")
+            let fault = #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
+            #expect(fault?.connectionText?.contains("no answer in time") == true)
+            try bystander.waitUntilGone()
+            try holder.release()
+            #expect(try destination.claim(lane).epoch == 2)
+        }
+
         @Test
         func theShutdownInterruptsAWait() throws {
             let interrupt = Interrupt()
@@ -269,10 +284,11 @@ extension RealServerTests {
             _ = try destination.claim(lane)
             let holder = try Holder("SELECT FROM forebay.ledger WHERE queue = '\(lane.queue)' FOR UPDATE")
             let bystander = bystander
-            let fault = try Bystander.meanwhile({
+            let fire: @Sendable () throws -> Void = {
                 try bystander.waitUntilBlocked()
                 interrupt.fire()
-            }) {
+            }
+            let fault = try Bystander.meanwhile(fire) {
                 #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
             }
             #expect(fault == DeliveryFault(phase: .claiming, cause: .connection("interrupted by the shutdown")))
@@ -285,10 +301,7 @@ extension RealServerTests {
         func aReadOnlyPrimary() throws {
             var settings = TestDatabase.writerSettings
             settings.session = [.init("default_transaction_read_only", "on")]
-            let destination = LedgerDestination(
-                nodes: [TestDatabase.address(try TestDatabase.cluster.primary)],
-                settings: settings
-            )
+            let destination = try destination(settings: settings)
             let fault = #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
             #expect(fault?.phase == .claiming)
             #expect(fault?.serverError?.sqlState == "25006")

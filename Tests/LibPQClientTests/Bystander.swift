@@ -24,6 +24,21 @@ struct Bystander: Sendable {
         throw LocalPostgresFault("\(target) did not wait for a lock within \(seconds) s")
     }
 
+    /// Waits until the server has no such backend any more.
+    func waitUntilGone(seconds: Int = 10) throws {
+        let administrator = try TestDatabase.administrator()
+        let end = ContinuousClock.now + .seconds(seconds)
+        while ContinuousClock.now < end {
+            let backends = try administrator.query(
+                "SELECT 1 FROM pg_stat_activity WHERE application_name = $1",
+                [target],
+                by: .after(.seconds(5))
+            )
+            if backends.rows.isEmpty { return }
+        }
+        throw LocalPostgresFault("\(target) was still there after \(seconds) s")
+    }
+
     /// Ends the backend as soon as it waits for a lock.
     func terminateWhenBlocked() throws {
         let process = try waitUntilBlocked()

@@ -1,12 +1,12 @@
--- The main stream: one row per API request.
+-- The main stream: one row per API request. Only its time is required: a service reports what it knows.
 
 CREATE TABLE public.apirequests (
     time           timestamptz      NOT NULL,
-    service        text             NOT NULL,
-    endpoint       text             NOT NULL,
-    method         text             NOT NULL,
-    status_code    smallint         NOT NULL,
-    latency_ms     double precision NOT NULL,
+    service        text,
+    endpoint       text,
+    method         text,
+    status_code    smallint,
+    latency_ms     double precision,
     request_bytes  integer,
     response_bytes integer,
     trace_id       text,

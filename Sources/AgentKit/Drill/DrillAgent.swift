@@ -7,6 +7,8 @@ package struct DrillAgent: Sendable {
         package var journalDirectory: String
         package var keys: Bool
         package var largestBatch: Int
+        /// Bytes of random text in each event besides the generated ones.
+        package var padding: Int
         /// Events a second of this agent; nil for as fast as acknowledgements allow.
         package var rate: Double?
         package var seed: UInt64
@@ -19,6 +21,7 @@ package struct DrillAgent: Sendable {
             journalDirectory: String,
             keys: Bool,
             largestBatch: Int = 200,
+            padding: Int = 0,
             rate: Double? = nil,
             seed: UInt64,
             eventTime: Timestamp
@@ -28,6 +31,7 @@ package struct DrillAgent: Sendable {
             self.journalDirectory = journalDirectory
             self.keys = keys
             self.largestBatch = largestBatch
+            self.padding = padding
             self.rate = rate
             self.seed = seed
             self.eventTime = eventTime
@@ -61,6 +65,8 @@ package struct DrillAgent: Sendable {
             from: settings.eventTime,
             to: Timestamp(microseconds: settings.eventTime.microseconds + 60 * Timestamp.microsecondsPerSecond)
         )
+        // Every event takes its part of one long text, from a place of its own, which no compression finds.
+        let text = Self.randomText(settings.padding > 0 ? settings.padding + (1 << 20) : 0, &random)
         let start = ContinuousClock.now
         var sent = 0
         while !stop.isRaised {
@@ -73,7 +79,9 @@ package struct DrillAgent: Sendable {
             for number in (sent + 1)...(sent + count) {
                 guard let event = generator.next() else { return }
                 let id = DrillID(run: settings.run, agent: settings.number, number: number)
-                generator.appendLine(event, trace: id.description, to: &body)
+                let place = text.isEmpty ? 0 : random.below(1 << 20)
+                let padding = text[place..<(place + settings.padding)]
+                generator.catalog.appendLine(event, trace: id.description, padding: padding, to: &body)
             }
             journal.willSend(first: sent + 1, count: count)
             tally.change {
@@ -84,6 +92,12 @@ package struct DrillAgent: Sendable {
             journal.acknowledged(first: sent + 1, count: count)
             sent += count
         }
+    }
+
+    /// Letters, digits, dashes and underscores.
+    private static func randomText(_ count: Int, _ random: inout SeededRandom) -> [UInt8] {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        return (0..<count).map { _ in alphabet[random.below(64)] }
     }
 
     /// True once the batch is acknowledged; false when it must be given up.

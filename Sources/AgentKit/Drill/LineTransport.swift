@@ -145,8 +145,8 @@ private final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
             do {
                 while let answer = try parser.next(from: &bytes) {
                     switch answer {
-                    case .acknowledged(let lines): acknowledge(lines)
-                    case .error(let line): end(.lost(reason: "the answer was \(line.prefix(300))"))
+                    case .acknowledged(let lines, let repeated): acknowledge(lines, repeated: repeated)
+                    case .refused(_, let retry, let reason): refuse(retry: retry, reason)
                     }
                 }
             } catch {
@@ -164,7 +164,7 @@ private final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
         context.close(promise: nil)
     }
 
-    private func acknowledge(_ lines: Int) {
+    private func acknowledge(_ lines: Int, repeated: Bool) {
         guard var request = waiting else { return }
         guard lines <= request.left else {
             end(.lost(reason: "the answer covers \(lines) lines where \(request.left) were open"))
@@ -174,7 +174,18 @@ private final class LineConnection: ChannelInboundHandler, @unchecked Sendable {
         request.left -= lines
         waiting = request
         if request.left == 0 {
-            end(.answer(HTTPAnswer(status: 200, body: Array("{\"accepted\":\(request.lines)}".utf8))))
+            let body = "{\"accepted\":\(request.lines)\(repeated ? ",\"repeated\":true" : "")}"
+            end(.answer(HTTPAnswer(status: 200, body: Array(body.utf8))))
+        }
+    }
+
+    /// A part of the batch may be on disk by now; the whole of it is sent again, over a connection that owes no other answers.
+    private func refuse(retry: Bool, _ reason: String) {
+        if retry {
+            end(.lost(reason: reason))
+        } else {
+            end(.answer(HTTPAnswer(status: 400, body: Array(reason.utf8))))
+            context?.close(promise: nil)
         }
     }
 

@@ -24,8 +24,10 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
 
     private struct Outstanding {
         var intended: Duration
-        /// Events that are not acknowledged yet.
+        /// Events that are not answered yet.
         var events: Int
+        /// Over TCP, of events that were refused: 503 if they may be sent again, else 400, in the terms of HTTP.
+        var refusal: Int?
     }
 
     private let worker: LoadWorker
@@ -137,8 +139,11 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
             case .tcp(var tcp):
                 while let answer = try tcp.next(from: &bytes) {
                     switch answer {
-                    case .acknowledged(let lines): acknowledge(lines, at: now)
-                    case .error(let line): return "error answer: \(line.prefix(200))"
+                    case .acknowledged(let lines, _):
+                        answered(lines, refusal: nil, at: now)
+                    case .refused(let lines, let retry, let reason):
+                        guard lines > 0 else { return "refused: \(reason.prefix(200))" }
+                        answered(lines, refusal: retry ? 503 : 400, at: now)
                     }
                 }
                 parser = .tcp(tcp)
@@ -150,15 +155,16 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     /// Over TCP an answer covers lines, which may be parts of requests or several of them.
-    private func acknowledge(_ lines: Int, at now: Duration) {
+    private func answered(_ lines: Int, refusal: Int?, at now: Duration) {
         var left = lines
         while left > 0, var request = outstanding.first {
             let covered = min(left, request.events)
             left -= covered
             request.events -= covered
+            request.refusal = request.refusal ?? refusal
             if request.events == 0 {
                 outstanding.removeFirst()
-                record(request, status: 200, events: worker.plan.batch, at: now)
+                record(request, status: request.refusal ?? 200, events: worker.plan.batch, at: now)
             } else {
                 outstanding[outstanding.startIndex] = request
             }

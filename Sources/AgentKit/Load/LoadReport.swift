@@ -48,6 +48,11 @@ package struct LoadReport: Sendable, Encodable {
     package var proxyProcessors: Double?
     package var proxyPeakMebibytes: Double?
 
+    /// Every request was acknowledged.
+    package var isClean: Bool {
+        acknowledged > 0 && unanswered == 0 && statuses.keys.allSatisfy { $0 == "200" || $0 == "204" }
+    }
+
     package init(plan: LoadPlan, statistics: LoadStatistics, bytesPerRequest: Int, usage: Usage) {
         wire = plan.wire
         targetRate = plan.rate

@@ -38,7 +38,7 @@ struct PreparedRequests {
         var traces: [Int] = []
         for _ in 0..<plan.batch {
             guard let event = generator.next() else { break }
-            traces.append(generator.appendLine(event, to: &body))
+            traces.append(generator.catalog.appendLine(event, to: &body))
         }
         var head: [UInt8] = []
         let placeholder = String(repeating: "0", count: 32)

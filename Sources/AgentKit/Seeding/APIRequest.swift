@@ -11,7 +11,7 @@ package struct APIRequest: Hashable, Sendable {
     package var traceHigh: UInt64
     package var traceLow: UInt64
     package var client: ClientAddress
-    /// Index into ``RequestGenerator/userAgents``.
+    /// Index into ``ServiceCatalog/userAgents``.
     package var userAgent: Int
     package var region: Int
     /// Number of the service's release.

@@ -50,8 +50,8 @@ package struct RequestGenerator: Sendable {
             traceHigh: random.next(),
             traceLow: random.next(),
             client: client(),
-            userAgent: random.below(Self.userAgents.count),
-            region: random.below(Self.regions.count),
+            userAgent: random.below(ServiceCatalog.userAgents.count),
+            region: random.below(ServiceCatalog.regions.count),
             release: release(of: endpoint.service, at: time),
             instance: random.below(6),
             cached: cached
@@ -114,14 +114,4 @@ package struct RequestGenerator: Sendable {
 
     static let serverErrors = [500, 500, 502, 503, 503, 504]
     static let clientErrors = [400, 401, 403, 404, 404, 404, 409, 422, 429]
-    static let regions = ["eu-central-1", "eu-west-1", "us-east-1", "ap-south-1"]
-    static let userAgents = [
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/131.0",
-        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Safari/605.1",
-        "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Firefox/132.0",
-        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1) Mobile/15E148",
-        "Mozilla/5.0 (Linux; Android 14) Chrome/131.0 Mobile",
-        "shop-ios/8.14.1", "shop-android/8.13.0", "python-requests/2.32.3", "okhttp/4.12.0", "curl/8.10.1",
-        "Go-http-client/2.0", "axios/1.7.7", "kube-probe/1.31",
-    ]
 }

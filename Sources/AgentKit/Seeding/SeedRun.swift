@@ -33,10 +33,10 @@ package struct SeedRun: Sendable {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 while !stop.isRaised {
-                    let batch = Self.batch(of: batchSize, from: &generator)
-                    guard batch.count > 0 else { break }
+                    let batch = Self.batch(of: batchSize, number: number, from: &generator)
+                    guard !batch.requests.isEmpty else { break }
                     if let rate {
-                        let due = start + .seconds(Double(generator.produced - batch.count) / rate)
+                        let due = start + .seconds(Double(batch.first - 1) / rate)
                         try await Task.sleep(until: due, clock: .continuous)
                     }
                     if free == 0 {
@@ -44,8 +44,8 @@ package struct SeedRun: Sendable {
                         free += 1
                     }
                     free -= 1
-                    group.addTask { [sink, tally, number] in
-                        let arrived = try await sink.write(batch, number: number)
+                    group.addTask { [sink, tally] in
+                        let arrived = try await sink.write(batch)
                         tally.change { $0.lines += arrived }
                     }
                     number += 1
@@ -60,13 +60,17 @@ package struct SeedRun: Sendable {
         try await sink.finish()
     }
 
-    /// The next events as a batch whose line numbers count the run's events from 1; empty at the end.
-    package static func batch(of size: Int, from generator: inout RequestGenerator) -> LineBatch {
-        var batch = LineBatch()
-        batch.body.reserveCapacity(size * 440)
-        while batch.count < size, let request = generator.next() {
-            generator.appendLine(request, to: &batch.body)
-            batch.lineNumbers.append(generator.produced)
+    /// The next events; none at the end.
+    private static func batch(of size: Int, number: Int, from generator: inout RequestGenerator) -> SeedBatch {
+        var batch = SeedBatch(
+            number: number,
+            first: generator.produced + 1,
+            requests: [],
+            catalog: generator.catalog
+        )
+        batch.requests.reserveCapacity(size)
+        while batch.requests.count < size, let request = generator.next() {
+            batch.requests.append(request)
         }
         return batch
     }

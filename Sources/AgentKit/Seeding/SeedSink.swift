@@ -1,13 +1,43 @@
+/// Generated events on their way to a sink.
+package struct SeedBatch: Sendable {
+    /// Counted from 0.
+    package var number: Int
+    /// The number of the first event in the run, counted from 1.
+    package var first: Int
+    package var requests: [APIRequest]
+    /// Knows the events' endpoints, and renders them.
+    package var catalog: ServiceCatalog
+
+    /// As NDJSON, the run's events counted as lines.
+    package var lines: LineBatch {
+        var batch = LineBatch(lineNumbers: Array(first..<(first + requests.count)))
+        batch.body.reserveCapacity(requests.count * 440)
+        for request in requests {
+            catalog.appendLine(request, to: &batch.body)
+        }
+        return batch
+    }
+
+    /// As tuples of COPY's binary format, back to back.
+    package var tuples: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(requests.count * 340)
+        for request in requests {
+            catalog.appendTuple(request, to: &bytes)
+        }
+        return bytes
+    }
+}
+
 /// Where generated events go.
 package protocol SeedSink: Sendable {
     /// How many batches may be written at once.
     var parallelism: Int { get }
 
-    /// Takes a batch of NDJSON lines; returns when it has arrived. Called from several tasks at once, as `parallelism` says.
+    /// Takes a batch; returns when it has arrived. Called from several tasks at once, as `parallelism` says.
     ///
-    /// - Parameter number: of the batch, counted from 0.
     /// - Returns: how many events arrived.
-    func write(_ batch: LineBatch, number: Int) async throws -> Int
+    func write(_ batch: SeedBatch) async throws -> Int
 
     /// After the last batch, also after a failure.
     func finish() async throws
@@ -23,11 +53,11 @@ package struct FileSeedSink: SeedSink {
 
     package var parallelism: Int { 1 }
 
-    package func write(_ batch: LineBatch, number: Int) async throws -> Int {
-        guard writeAll(batch.body, to: descriptor) else {
+    package func write(_ batch: SeedBatch) async throws -> Int {
+        guard writeAll(batch.lines.body, to: descriptor) else {
             throw SeedFault.cannotWrite
         }
-        return batch.count
+        return batch.requests.count
     }
 
     package func finish() async throws {}
@@ -45,12 +75,11 @@ package struct APISeedSink: SeedSink {
         self.parallelism = parallelism
     }
 
-    package func write(_ batch: LineBatch, number: Int) async throws -> Int {
-        let before = batch.count
-        guard await courier.deliver(batch, key: "\(keyPrefix)-\(number)") == .settled else {
+    package func write(_ batch: SeedBatch) async throws -> Int {
+        guard await courier.deliver(batch.lines, key: "\(keyPrefix)-\(batch.number)") == .settled else {
             throw SeedFault.notDelivered(courier.tally.snapshot.stopped ?? "the delivery was stopped")
         }
-        return before
+        return batch.requests.count
     }
 
     package func finish() async throws {}

@@ -139,4 +139,15 @@ package struct ServiceCatalog: Sendable {
         ("audit", "records", "policies"), ("geo", "places", "regions"), ("translations", "texts", "languages"),
         ("ledger", "entries", "balances"), ("admin", "settings", "operators"),
     ]
+
+    static let regions = ["eu-central-1", "eu-west-1", "us-east-1", "ap-south-1"]
+    static let userAgents = [
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/131.0",
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Safari/605.1",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Firefox/132.0",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1) Mobile/15E148",
+        "Mozilla/5.0 (Linux; Android 14) Chrome/131.0 Mobile",
+        "shop-ios/8.14.1", "shop-android/8.13.0", "python-requests/2.32.3", "okhttp/4.12.0", "curl/8.10.1",
+        "Go-http-client/2.0", "axios/1.7.7", "kube-probe/1.31",
+    ]
 }

@@ -14,8 +14,10 @@ package struct Courier: Sendable {
     /// Treats the first refused event as the end of the run.
     package var strict: Bool
     package var tally: SendTally
-    /// Is told about each refused event: the number of its line and the reason.
-    package var refused: @Sendable (_ line: Int, _ reason: String) -> Void
+    /// Where the lines come from, if there are several inputs.
+    package var source: String?
+    /// Is told about each refused event: its place, as `line 3` or `access.json, line 3`, and the reason.
+    package var refused: @Sendable (_ place: String, _ reason: String) -> Void
 
     private let clock = ContinuousClock()
     private let start = ContinuousClock.now
@@ -25,7 +27,7 @@ package struct Courier: Sendable {
         policy: BatchDelivery.Policy,
         strict: Bool = false,
         tally: SendTally,
-        refused: @escaping @Sendable (_ line: Int, _ reason: String) -> Void
+        refused: @escaping @Sendable (_ place: String, _ reason: String) -> Void
     ) {
         self.transport = transport
         self.policy = policy
@@ -97,7 +99,7 @@ package struct Courier: Sendable {
         let unlisted = batch.count - acknowledgement.accepted - reports.count
         if unlisted > 0, let first = batch.lineNumbers.first, let last = batch.lineNumbers.last {
             let place = "between lines \(first) and \(last)"
-            refused(last, "\(unlisted) further events \(place) were refused; send fewer in a batch to see them")
+            report(last, "\(unlisted) further events \(place) were refused; send fewer in a batch to see them")
         }
         return refuse(reports, unlisted: max(0, unlisted))
     }
@@ -105,12 +107,17 @@ package struct Courier: Sendable {
     private func refuse(_ events: [(line: Int, reason: String)], unlisted: Int = 0) -> End {
         guard events.count + unlisted > 0 else { return .settled }
         for event in events {
-            refused(event.line, event.reason)
+            report(event.line, event.reason)
         }
         tally.change { $0.refused += events.count + unlisted }
         guard strict else { return .settled }
         tally.change { $0.stopped = $0.stopped ?? "an event was refused" }
         return .stopped
+    }
+
+    /// Says that the event of a line is refused.
+    package func report(_ line: Int, _ reason: String) {
+        refused(source.map { "\($0), line \(line)" } ?? "line \(line)", reason)
     }
 
     private func abandon(_ batch: LineBatch, reason: String?) -> End {

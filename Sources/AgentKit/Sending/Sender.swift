@@ -32,9 +32,11 @@ package struct Sender: Sendable {
     /// been acknowledged, refused or given up. The counts are in the courier's tally.
     package func run(_ inputs: [InputReader]) async {
         await withTaskGroup(of: Courier.End.self) { group in
+            var sender = self
             var lane = Lane(free: settings.parallel)
             for (number, input) in inputs.enumerated() where !stop.isRaised {
-                await forward(input, number: number, over: &lane, in: &group)
+                sender.courier.source = inputs.count > 1 ? input.name : nil
+                await sender.forward(input, number: number, over: &lane, in: &group)
             }
             for await _ in group {}
         }
@@ -84,7 +86,7 @@ package struct Sender: Sendable {
                 isOpen = false
             }
             for line in batcher.tooLong {
-                courier.refused(line, "longer than \(limits.lineBytes) bytes")
+                courier.report(line, "longer than \(limits.lineBytes) bytes")
             }
             let refused = batcher.tooLong.count
             batcher.tooLong.removeAll()

@@ -20,7 +20,8 @@ extension ForebayConfiguration {
             path: queue.path,
             lanes: queue.lanes,
             maxBytes: queue.maxBytes.bytes,
-            reserve: queue.reserve.bytes,
+            // Left at its default, the reserve adapts to a disk that is smaller than the budget; segments do so by themselves.
+            reserve: queue.reserve == Queue.defaultReserve(of: queue.maxBytes) ? nil : queue.reserve.bytes,
             segmentBytes: queue.segmentBytes.bytes,
             sync: sync,
             maxPendingBytes: queue.maxPending.bytes,
@@ -79,6 +80,7 @@ extension ForebayConfiguration {
         settings.targetDuration = delivery.targetTime
         settings.firstPause = delivery.retryMin
         settings.longestPause = delivery.retryMax
+        settings.parkedFor = delivery.parkedFor
         return settings
     }
 

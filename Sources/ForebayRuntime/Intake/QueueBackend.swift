@@ -38,6 +38,13 @@ final class QueueBackend: IngestBackend, Sendable {
         streams.plan(for: stream)
     }
 
+    func absence(of stream: String) -> String? {
+        switch streams.availability(of: stream) {
+        case .ready, .unknown: nil
+        case .awaitingTable(let reason): reason
+        }
+    }
+
     func authorize(token: String?, stream: String) -> Authorization {
         guard let tokens else { return .allowed(.anonymous) }
         guard let token, let entry = tokens.entry(ofToken: token) else { return .unauthenticated }

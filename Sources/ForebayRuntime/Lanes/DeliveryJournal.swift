@@ -77,14 +77,18 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
             log.warning(
                 "a row was refused and is in the dead-letter store",
                 metadata: [
-                    "offset": "\(offset)", "stream": "\(stream)", "sqlstate": "\(reason.sqlState)", "reason": "\(reason.message)",
+                    "offset": "\(offset)", "stream": "\(stream)", "sqlstate": "\(reason.sqlState)",
+                    "reason": "\(reason.message)",
                 ]
             )
         case .setAside(let range, let stream):
             let rows = Int(range.upperBound.rawValue - range.lowerBound.rawValue) + 1
             deadLettered.add(rows)
             setAside.add(rows)
-            log.warning("rows of a parked stream were set aside", metadata: ["rows": "\(range)", "stream": "\(stream)"])
+            log.warning(
+                "rows of a parked stream were set aside",
+                metadata: ["rows": "\(range)", "stream": "\(stream)"]
+            )
         case .unreadable(let range):
             log.critical(
                 "positions can't be read from the disk any more: these events are lost",
@@ -161,7 +165,8 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
         return isNews
     }
 
-    private func faulted(_ fault: DeliveryFault, _ kind: ErrorClass, _ pause: Duration, _ lane: LaneKey, _ log: Logger) {
+    private func faulted(_ fault: DeliveryFault, _ kind: ErrorClass, _ pause: Duration, _ lane: LaneKey, _ log: Logger)
+    {
         let (label, reason) =
             switch fault.cause {
             case .connection(let text): ("connection", text)

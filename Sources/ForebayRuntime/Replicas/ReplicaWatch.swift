@@ -90,7 +90,8 @@ final class ReplicaWatch: Sendable {
         let claim = LedgerRow(epoch: record.epoch, position: position)
         let shown = state.withLock { state in
             state.observations.values.compactMap { observation -> LedgerRow? in
-                guard case .success(let node) = observation.state, node.isInRecovery, let entry = node.ledger?[lane] else {
+                guard case .success(let node) = observation.state, node.isInRecovery, let entry = node.ledger?[lane]
+                else {
                     return nil
                 }
                 return LedgerRow(epoch: entry.epoch, position: entry.position)

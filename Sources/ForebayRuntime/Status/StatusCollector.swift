@@ -14,6 +14,7 @@ final class StatusCollector: OpsBackend, Sendable {
     private let journal: DeliveryJournal
     private let instruments: IngestInstruments
     private let deadLetters: DeadLetterCabinet
+    private let office: LetterOffice
     private let tracksReplicas: Bool
     private let clock = MonotonicClock()
     private let started: Duration
@@ -33,6 +34,7 @@ final class StatusCollector: OpsBackend, Sendable {
         self.journal = journal
         self.instruments = instruments
         self.deadLetters = deadLetters
+        office = LetterOffice(deadLetters.log, queue)
         self.tracksReplicas = tracksReplicas
         started = clock.now
     }
@@ -44,7 +46,8 @@ final class StatusCollector: OpsBackend, Sendable {
                 return .failed("the stream \(waiting.stream) is not ready: \(waiting.reason)")
             }
             return .passed
-        case .full: return .failed("the disk budget, or the disk, is used up; accepting resumes when the backlog has drained")
+        case .full:
+            return .failed("the disk budget, or the disk, is used up; accepting resumes when the backlog has drained")
         case .failed(let reason): return .failed("the queue takes no writes: \(reason)")
         case .closing: return .failed("shutting down")
         }
@@ -143,10 +146,10 @@ final class StatusCollector: OpsBackend, Sendable {
     }
 
     func retryDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport {
-        throw OpsFault(.unavailable, "not wired yet")
+        try await office.retry(choice)
     }
 
     func discardDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport {
-        throw OpsFault(.unavailable, "not wired yet")
+        try await office.discard(choice)
     }
 }

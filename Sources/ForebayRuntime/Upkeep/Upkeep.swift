@@ -7,12 +7,14 @@ import Records
 import SegmentedLog
 import Synchronization
 
-/// Reads the streams' tables from the catalogue of the primary, now and then, and has partitions made ahead. On a thread of its own.
+/// What has to be done now and then: reads the streams' tables from the catalogue of the primary, has partitions made ahead, and clears
+/// settled dead letters away. On a thread of its own.
 final class Upkeep: Sendable {
     private let nodes: [NodeAddress]
     private let connection: ConnectionSettings
     private let streams: StreamRegistry
     private let queue: DurableQueue
+    private let deadLetters: DeadLetterCabinet
     private let log: Logger
     private let interrupt = Interrupt()
     private let isStopping = Monitor(false)
@@ -29,6 +31,7 @@ final class Upkeep: Sendable {
         connection: ConnectionSettings,
         streams: StreamRegistry,
         queue: DurableQueue,
+        deadLetters: DeadLetterCabinet,
         log: Logger
     ) {
         self.nodes = nodes
@@ -37,6 +40,7 @@ final class Upkeep: Sendable {
         self.connection = named
         self.streams = streams
         self.queue = queue
+        self.deadLetters = deadLetters
         self.log = log
     }
 
@@ -79,9 +83,19 @@ final class Upkeep: Sendable {
                     nextPartitions = clock.now + Self.partitionPause
                 }
             }
+            compactDeadLetters()
             let isWaiting = !wasReached || !streams.waiting.isEmpty
             let pause = isWaiting ? Self.retryPause : Self.lookPause
             _ = isStopping.wait(until: .after(pause)) { isStopping, _ in isStopping ? true : nil }
+        }
+    }
+
+    private func compactDeadLetters() {
+        do throws(DeadLetterLogFault) {
+            // A lane that is gone has been drained and trimmed whole.
+            _ = try deadLetters.log.compact { self.queue.progress(of: $0)?.trimmed ?? Offset(.max) }
+        } catch {
+            log.warning("settled dead letters can't be cleared away", metadata: ["reason": "\(error)"])
         }
     }
 
@@ -113,7 +127,10 @@ final class Upkeep: Sendable {
                 let isNews = streams.waiting.contains { $0.stream == stream.name && $0.reason != "\(error)" }
                 streams.note("\(error)", for: stream.name)
                 if isNews {
-                    log.error("a stream's table can't be used", metadata: ["stream": "\(stream.name)", "reason": "\(error)"])
+                    log.error(
+                        "a stream's table can't be used",
+                        metadata: ["stream": "\(stream.name)", "reason": "\(error)"]
+                    )
                 }
             }
         }

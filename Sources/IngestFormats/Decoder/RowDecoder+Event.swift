@@ -46,7 +46,6 @@ extension RowDecoder {
                 keyStart = key
                 keyEnd = p - 1
             } else {
-                column = -1
                 let name = try string(p)
                 keyStart = key
                 keyEnd = name.next - 1
@@ -63,6 +62,8 @@ extension RowDecoder {
                 column = names.entries[entry].column
                 p = try member(value(behind: p))
             }
+            column = -1
+            keyEnd = keyStart
             p = skipSpace(p)
             guard p < end else { throw Refusal(.commaOrBrace, at: p) }
             if p[0] == UInt8(ascii: ",") {
@@ -70,7 +71,6 @@ extension RowDecoder {
             } else if p[0] == UInt8(ascii: "}") {
                 return p + 1
             } else {
-                column = -1
                 throw Refusal(.commaOrBrace, at: p)
             }
         }
@@ -78,7 +78,7 @@ extension RowDecoder {
 
     /// Whether the name of `entry`, and its closing quote, stand at `key`.
     @inline(__always)
-    private func isEntry(_ entry: Int, at key: Bytes) -> Bool {
+    private mutating func isEntry(_ entry: Int, at key: Bytes) -> Bool {
         let candidate = names.entries + entry
         let length = candidate.pointee.length
         if hardEnd - key >= 16 {
@@ -94,7 +94,7 @@ extension RowDecoder {
 
     /// The first byte of the value that follows a key.
     @inline(__always)
-    private func value(behind key: Bytes) throws(Refusal) -> Bytes {
+    private mutating func value(behind key: Bytes) throws(Refusal) -> Bytes {
         var p = skipSpace(key)
         guard p < end, p[0] == UInt8(ascii: ":") else { throw Refusal(.colon, at: p) }
         p = skipSpace(p + 1)

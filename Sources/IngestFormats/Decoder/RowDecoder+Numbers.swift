@@ -9,7 +9,7 @@ extension RowDecoder {
 
     /// The JSON number at `p`.
     @inline(__always)
-    func number(_ p: Bytes) throws(Refusal) -> NumberScan.Token {
+    mutating func number(_ p: Bytes) throws(Refusal) -> NumberScan.Token {
         guard p[0] == UInt8(ascii: "-") || p[0] &- 0x30 < 10 else { throw mismatch(p) }
         guard let token = NumberScan.json(p, end) else { throw badNumber(p) }
         return token
@@ -83,7 +83,7 @@ extension RowDecoder {
         if digits > 0, digits <= 19, s < end, s[0] | 0x20 != UInt8(ascii: "e"),
             first[0] != UInt8(ascii: "0") || first[1] &- 0x30 >= 10
         {
-            if let value = FloatText.exact(mantissa, exponent) {
+            if let value = FloatText.short(mantissa, exponent) {
                 return (isNegative ? -value : value, s)
             }
         }

@@ -57,15 +57,38 @@ enum FloatText {
         }
     }
 
-    /// A double from up to 19 digits and a power of ten, where one operation on exact numbers gives it; nil where it does not.
+    /// The nearest double to `mantissa` × 10^`exponent`, where 64-bit arithmetic gives it; nil where it does not.
     @inline(__always)
-    static func exact(_ mantissa: UInt64, _ exponent: Int) -> Double? {
-        // Both factors are exact doubles, so the one operation rounds correctly (W. Clinger, 1990).
-        guard mantissa <= 1 << 53, exponent >= -22, exponent <= 22 else { return nil }
-        return exponent < 0
-            ? Double(mantissa) / powersOfTen[-exponent]
-            : Double(mantissa) * powersOfTen[exponent]
+    static func short(_ mantissa: UInt64, _ exponent: Int) -> Double? {
+        if mantissa <= 1 << 53, exponent >= -22, exponent <= 22 {
+            // Both factors are exact doubles, so the one operation rounds correctly (W. Clinger, 1990).
+            return exponent < 0
+                ? Double(mantissa) / powersOfTen[-exponent]
+                : Double(mantissa) * powersOfTen[exponent]
+        }
+        return exponent <= 0 && exponent >= -27 ? quotient(mantissa, -exponent) : nil
     }
+
+    /// `mantissa` / 10^`places`, for a mantissa that is not zero and at most 27 places: 5^27 still fits in 64 bits.
+    @inline(never)
+    private static func quotient(_ mantissa: UInt64, _ places: Int) -> Double {
+        let power = powersOfFive[places]
+        let divisor = power << UInt64(power.leadingZeroBitCount)
+        let dividend = mantissa << UInt64(mantissa.leadingZeroBitCount)
+        // Half the dividend is less than the divisor, so that the quotient fits; it has 63 or 64 significant bits.
+        let (quotient, remainder) = divisor.dividingFullWidth((dividend >> 1, dividend << 63))
+        // The lowest bit lies far below the one that rounding looks at, so it can say that something is left over.
+        let rounded = Double(quotient | (remainder == 0 ? 0 : 1))
+        let exponent = power.leadingZeroBitCount - mantissa.leadingZeroBitCount - places - 63
+        return rounded * Double(bitPattern: UInt64(1023 + exponent) << 52)
+    }
+
+    private static let powersOfFive: InlineArray<28, UInt64> = [
+        1, 5, 25, 125, 625, 3125, 15_625, 78_125, 390_625, 1_953_125, 9_765_625, 48_828_125, 244_140_625, 1_220_703_125,
+        6_103_515_625, 30_517_578_125, 152_587_890_625, 762_939_453_125, 3_814_697_265_625, 19_073_486_328_125,
+        95_367_431_640_625, 476_837_158_203_125, 2_384_185_791_015_625, 11_920_928_955_078_125,
+        59_604_644_775_390_625, 298_023_223_876_953_125, 1_490_116_119_384_765_625, 7_450_580_596_923_828_125,
+    ]
 
     private static let powersOfTen: InlineArray<23, Double> = [
         1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,

@@ -1,3 +1,4 @@
+import NIOCore
 import Records
 
 /// What a request is answered with, before it is put into bytes.
@@ -31,4 +32,6 @@ struct AnswerContext: Hashable, Sendable {
     var closes = false
     /// The peer speaks HTTP/1.0 and asked to keep the connection.
     var announcesKeepAlive = false
+    /// When the last byte of the request was there; nil for requests whose latency says nothing.
+    var received: NIODeadline?
 }

@@ -5,57 +5,43 @@ import NIOCore
 extension HTTPConnection {
     /// Writes every answer that is due, in one write; then closes, or sends a 100 that is due.
     func writeAnswers(_ now: NIODeadline) {
-        guard let context, !isClosing else { return }
+        guard link.isOpen, !link.isFinished else { return }
         var closes = false
         while !closes, let ready = answers.popReady() {
-            let status = loop.answers.write(ready.answer, ready.context, to: &outgoing)
+            let status = loop.answers.write(ready.answer, ready.question, to: &link.outgoing)
             loop.instruments.countAnswer(status: status)
-            if let received = ready.received {
+            if let received = ready.question.received {
                 loop.instruments.ackLatency.record(Int((now - received).nanoseconds / 1000))
             }
-            closes = ready.context.closes
+            closes = ready.question.closes
         }
         if owesContinue, answers.count == 0, !closes {
             owesContinue = false
-            outgoing.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
+            link.outgoing.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
         }
-        guard outgoing.readableBytes > 0 else { return }
+        guard link.outgoing.readableBytes > 0 else { return }
         idleSince = now
-        guard closes else {
-            context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
-            outgoing.clear()
-            return
+        if closes {
+            phase = .stopped
+            link.finish(leavesInput: !isAtEnd)
+        } else {
+            link.flush()
         }
-        isClosing = true
-        let isClean = isAtEnd
-        phase = .stopped
-        let written = context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenComplete { _ in
-            if isClean { self.closeNow() } else { self.linger() }
-        }
-        context.writeAndFlush(wrapOutboundOut(outgoing), promise: written)
-        outgoing = ByteBuffer()
     }
 
-    /// Everything that was received was understood and answered: closing can't destroy an answer on its way.
+    /// Everything that was received was understood and answered.
     private var isAtEnd: Bool {
-        unread.readableBytes == 0 && !leavesInput && (inputEnded || parser.isIdle(unread: 0))
+        unread.readableBytes == 0 && !leavesInput && parser.isIdle(unread: 0)
     }
 
-    /// Ends the sending side, and reads what the peer still sends into nothing for a while: closing on unread bytes would reset
-    /// the connection, and the reset could overtake the answer (RFC 9112, section 9.6).
-    private func linger() {
-        guard let context else { return }
-        guard !inputEnded else { return closeNow() }
-        lingerEnd = loop.eventLoop.now + TimeAmount(loop.configuration.lingerTimeout)
-        context.close(mode: .output, promise: nil)
-        holdsRead = false
-        context.read()
-    }
-
-    /// The last answer: nothing that follows on this connection can be understood, or is wanted.
+    /// The last answer: nothing that follows on this connection can be understood, or is wanted. A request that has its answer,
+    /// and whose rest is wrong, gets no other.
     func fail(_ problem: Problem, _ now: NIODeadline) {
         if case .stopped = phase { return }
+        if case .rest = phase {
+            leavesInput = true
+            return stop()
+        }
         if case .body(let partial) = phase, partial.reserved > 0 { loop.budget.release(partial.reserved) }
         if let wait = budgetWait {
             _ = loop.budget.cancel(wait.id)
@@ -66,11 +52,22 @@ extension HTTPConnection {
         unread = ByteBuffer()
         body = ByteBuffer()
         owesContinue = false
-        answers.complete(answers.open(AnswerContext(closes: true), received: nil), with: .problem(problem))
+        answers.complete(answers.open(AnswerContext(closes: true)), with: .problem(problem))
+    }
+
+    /// Takes nothing more; the connection ends after the last answer, at once if all are written.
+    func stop() {
+        phase = .stopped
+        if !closeAfterLast() { link.finish(leavesInput: !isAtEnd) }
+    }
+
+    /// Makes the last open answer the connection's last; false if none is open.
+    func closeAfterLast() -> Bool {
+        answers.changeLast { $0.closes = true }
     }
 
     func closeNow() {
-        context?.close(promise: nil)
+        link.closeNow()
     }
 
     // MARK: - Channel events
@@ -80,8 +77,7 @@ extension HTTPConnection {
             context.fireUserInboundEventTriggered(event)
             return
         }
-        inputEnded = true
-        if lingerEnd != nil { return closeNow() }
+        guard link.endInput() else { return }
         let now = loop.eventLoop.now
         workThroughUnread(now)
         writeAnswers(now)
@@ -90,9 +86,8 @@ extension HTTPConnection {
     /// The peer has sent all that it will: what is complete is answered, what is not is refused.
     func endInput(_ now: NIODeadline) {
         switch phase {
-        case .head where parser.isIdle(unread: unread.readableBytes):
-            phase = .stopped
-            if !answers.closeAfterLast(), !isClosing { closeNow() }
+        case .head where parser.isIdle(unread: unread.readableBytes), .rest:
+            stop()
         case .head:
             fail(.truncated("The connection ended within the head of a request."), now)
         case .body(let partial):
@@ -101,18 +96,13 @@ extension HTTPConnection {
                 .truncated("The body ended after \(body.readableBytes) of \(announced) bytes; nothing was accepted."),
                 now
             )
-        case .rest:
-            phase = .stopped
-            _ = answers.closeAfterLast()
         case .stopped:
             break
         }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        isWritable = context.channel.isWritable
-        let now = loop.eventLoop.now
-        if isWritable { resumeReading(now) } else { unwritableSince = now }
+        if link.writabilityDidChange() { resumeReading(loop.eventLoop.now) }
         context.fireChannelWritabilityChanged()
     }
 
@@ -125,15 +115,8 @@ extension HTTPConnection {
     // MARK: - Time
 
     func checkDeadlines(_ now: NIODeadline) {
-        if let lingerEnd {
-            if now >= lingerEnd { closeNow() }
-            return
-        }
+        if link.closeIfLate(now) { return }
         let limits = loop.configuration
-        if !isWritable, now >= unwritableSince + TimeAmount(limits.writeTimeout) {
-            loop.instruments.connectionsTimedOut.add()
-            return closeNow()
-        }
         if let wait = budgetWait {
             if now >= wait.since + TimeAmount(limits.budgetTimeout) { endRequest(with: .noMemory, now) }
             return
@@ -158,21 +141,13 @@ extension HTTPConnection {
 
     private func endRequest(with problem: Problem, _ now: NIODeadline) {
         loop.instruments.connectionsTimedOut.add()
-        if case .rest = phase {
-            // The request has its answer already.
-            phase = .stopped
-            leavesInput = true
-            if !answers.closeAfterLast() { closeNow() }
-        } else {
-            fail(problem, now)
-        }
+        fail(problem, now)
         writeAnswers(now)
     }
 
     func drain(_ now: NIODeadline) {
         isDraining = true
         guard case .head = phase, parser.isIdle(unread: unread.readableBytes) else { return }
-        phase = .stopped
-        if !answers.closeAfterLast(), !isClosing { closeNow() }
+        stop()
     }
 }

@@ -28,7 +28,7 @@ extension HTTPConnection {
             // A client that waits for 100 may or may not send its body after another answer: nobody could tell where the
             // next request begins.
             if head.expectsContinue { answerContext.closes = true }
-            answers.complete(answers.open(answerContext, received: nil), with: answer)
+            answers.complete(answers.open(answerContext), with: answer)
             phase = head.expectsContinue ? .stopped : .rest(isLast: answerContext.closes)
             headDeadline = now + TimeAmount(loop.configuration.bodyTimeout)
         }
@@ -55,8 +55,8 @@ extension HTTPConnection {
             whole.withUnsafeReadableBytes { submit(partial, $0, now) }
         }
         if case .rest(let isLast) = phase {
-            phase = isLast || isDraining ? .stopped : .head
-            if isDraining, !isLast, !answers.closeAfterLast() { closeNow() }
+            phase = isLast ? .stopped : .head
+            if isDraining, !isLast { stop() }
         }
         if unread > 0 { headDeadline = now + TimeAmount(loop.configuration.headerTimeout) }
     }
@@ -73,10 +73,11 @@ extension HTTPConnection {
             guard decoded.batch.rowCount > 0 else {
                 loop.budget.release(partial.reserved)
                 let nothing = Acceptance(count: 0, last: nil, refused: decoded.members)
-                answers.complete(answers.open(answerContext, received: nil), with: .accepted(nothing))
+                answers.complete(answers.open(answerContext), with: .accepted(nothing))
                 return
             }
-            let sequence = answers.open(answerContext, received: now)
+            answerContext.received = now
+            let sequence = answers.open(answerContext)
             if partial.request.wait != nil || !decoded.members.isEmpty {
                 extras[sequence] = Extra(wait: partial.request.wait, members: decoded.members)
             }
@@ -94,14 +95,14 @@ extension HTTPConnection {
         } catch {
             loop.budget.release(partial.reserved)
             loop.instruments.eventsRefused.add(error.refusedEvents)
-            answers.complete(answers.open(answerContext, received: nil), with: .problem(error))
+            answers.complete(answers.open(answerContext), with: .problem(error))
         }
     }
 
     // MARK: - Outcomes
 
     func appendDidEnd(_ tag: UInt64, _ outcome: AppendOutcome) {
-        guard context != nil else { return }
+        guard link.isOpen else { return }
         let extra = extras.isEmpty ? nil : extras.removeValue(forKey: tag)
         switch outcome {
         case .durable(let last, let count, let isRepeat):
@@ -125,7 +126,7 @@ extension HTTPConnection {
     }
 
     func waitDidEnd(_ tag: UInt64, _ outcome: WaitOutcome) {
-        guard context != nil, let extra = extras.removeValue(forKey: tag), var acceptance = extra.acceptance else {
+        guard link.isOpen, let extra = extras.removeValue(forKey: tag), var acceptance = extra.acceptance else {
             return
         }
         switch outcome {

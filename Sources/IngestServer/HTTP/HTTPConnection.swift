@@ -6,7 +6,7 @@ import Records
 /// One HTTP connection: passes received bytes through the parser, hands rows to the queue, and writes the answers in order.
 ///
 /// Owner: its event loop. The decisions are those of ``HTTPRequestParser`` (framing), ``IngestRequest`` (what is asked for),
-/// ``BodyDecoder`` and ``AnswerQueue``; here they are joined to the channel.
+/// ``BodyDecoder`` and ``OrderedAnswers``; here they are joined to the channel.
 final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
@@ -46,31 +46,24 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     /// The number of the connection, which spreads connections over lanes.
     let number: UInt64
     var loopIndex = 0
-    var context: ChannelHandlerContext?
+    let link: ConnectionLink
     var parser: HTTPRequestParser
     var phase = Phase.head
-    var answers = AnswerQueue()
+    var answers = OrderedAnswers<AnswerContext, Answer>()
     var extras: [UInt64: Extra] = [:]
     /// Received bytes that were not worked through yet: a part of a head, or whatever came before reading stopped.
     var unread = ByteBuffer()
     /// The body so far, of one that came in several pieces.
     var body = ByteBuffer()
-    var outgoing = ByteBuffer()
     /// Set while this connection waits in line for memory.
     var budgetWait: (id: UInt64, since: NIODeadline)?
-    /// A `read` of the channel that is held back while nothing more can be taken.
-    var holdsRead = false
+    /// Since when there was more to take than could be taken.
+    private var stalledSince: NIODeadline?
     /// The client waits for 100, which is due once the requests before have been answered.
     var owesContinue = false
-    var isWritable = true
-    var unwritableSince = NIODeadline.now()
     var isDraining = false
-    var inputEnded = false
-    /// The last answer is written.
-    var isClosing = false
     /// Some of what was received, or is still to come, will never be looked at.
     var leavesInput = false
-    var lingerEnd: NIODeadline?
     var hasHadRequest = false
     var headDeadline: NIODeadline
     var idleSince: NIODeadline
@@ -78,19 +71,20 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     init(loop: IngestLoop, number: UInt64) {
         self.loop = loop
         self.number = number
+        link = ConnectionLink(loop: loop)
         parser = HTTPRequestParser(limits: loop.configuration.httpLimits)
         idleSince = loop.eventLoop.now
         headDeadline = idleSince + TimeAmount(loop.configuration.headerTimeout)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
+        link.attach(context)
         loop.add(self)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        guard self.context != nil else { return }
-        self.context = nil
+        guard link.isOpen else { return }
+        link.detach()
         if case .body(let partial) = phase, partial.reserved > 0 { loop.budget.release(partial.reserved) }
         phase = .stopped
         if let wait = budgetWait {
@@ -122,35 +116,39 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        writeAnswers(loop.eventLoop.now)
+        let now = loop.eventLoop.now
+        writeAnswers(now)
+        resumeReading(now)
     }
 
     /// Lets a read pass while more can be taken; back-pressure is the reads that are held.
     func read(context: ChannelHandlerContext) {
-        if mayRead || lingerEnd != nil {
-            context.read()
-        } else {
-            holdsRead = true
-        }
+        link.read(if: mayRead)
     }
 
     /// Whether another request, or more of a body, can be taken.
     var mayRead: Bool {
         if case .stopped = phase { return false }
-        return budgetWait == nil && isWritable && answers.count < loop.configuration.pipelineDepth
+        return budgetWait == nil && link.takesAnswers && answers.count < loop.configuration.pipelineDepth
     }
 
     /// Goes on after something that held reading has passed.
     func resumeReading(_ now: NIODeadline) {
-        guard context != nil, mayRead else { return }
-        if unread.readableBytes > 0 || inputEnded {
-            if case .head = phase { beginHead(now) }
+        guard link.isOpen, mayRead else { return }
+        if let since = stalledSince {
+            // What this server made the sender wait is not the sender's time.
+            stalledSince = nil
+            headDeadline = headDeadline + (now - since)
+            if case .body(var partial) = phase {
+                partial.deadline = partial.deadline + (now - since)
+                phase = .body(partial)
+            }
             workThroughUnread(now)
             writeAnswers(now)
+            // Answers that were ready at once have made room again.
+            if stalledSince != nil { return resumeReading(now) }
         }
-        guard let context, mayRead || lingerEnd != nil, holdsRead else { return }
-        holdsRead = false
-        context.read()
+        if mayRead { link.resumeReading() }
     }
 
     func workThroughUnread(_ now: NIODeadline) {
@@ -179,7 +177,11 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     private func work(through bytes: inout ByteBuffer, _ now: NIODeadline) {
         let consumed = bytes.withUnsafeReadableBytes { work(through: $0, now) }
         bytes.moveReaderIndex(forwardBy: consumed)
-        if inputEnded, mayRead { endInput(now) }
+        if !mayRead {
+            stalledSince = stalledSince ?? now
+        } else if link.inputEnded {
+            endInput(now)
+        }
     }
 
     /// Takes steps until more bytes are needed or nothing more can be taken. Returns how many bytes were consumed.
@@ -230,13 +232,12 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     static let requestOverhead = 1024
 
     func budgetWasGranted(_ amount: Int, _ now: NIODeadline) {
-        guard case .body(var partial) = phase, let wait = budgetWait else {
+        guard case .body(var partial) = phase, budgetWait != nil else {
             loop.budget.release(amount)
             return
         }
         budgetWait = nil
         partial.reserved += amount
-        partial.deadline = partial.deadline + (now - wait.since)
         phase = .body(partial)
         resumeReading(now)
     }

@@ -38,6 +38,8 @@ final class IngestLoop: @unchecked Sendable {
     private var sweep: RepeatedTask?
     private var drained: EventLoopPromise<Void>?
     private(set) var isDraining = false
+    private var nextBadLineNote = NIODeadline.uptimeNanoseconds(0)
+    private var badLinesUnsaid = 0
     private lazy var inbox = LoopInbox(eventLoop: eventLoop) { [weak self] in self?.openMail() }
 
     init(
@@ -195,6 +197,21 @@ final class IngestLoop: @unchecked Sendable {
         let now = eventLoop.now
         for connection in told { connection.turnDidEnd(now) }
         told.removeAll(keepingCapacity: true)
+    }
+
+    func schedule(in delay: TimeAmount, _ work: @escaping () -> Void) {
+        eventLoop.assumeIsolated().scheduleTask(in: delay, work)
+    }
+
+    /// Logs a bad line of a sender that wants no answers, but not each of many.
+    func noteBadLine(_ reason: String, _ now: NIODeadline) {
+        guard now >= nextBadLineNote else {
+            badLinesUnsaid += 1
+            return
+        }
+        logger.warning("a line is no event", metadata: ["reason": "\(reason)", "unsaid": "\(badLinesUnsaid)"])
+        nextBadLineNote = now + .seconds(10)
+        badLinesUnsaid = 0
     }
 
     // MARK: - Memory

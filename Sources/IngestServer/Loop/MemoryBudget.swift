@@ -30,6 +30,9 @@ final class MemoryBudget: Sendable {
 
     var bytesInUse: Int { used.load(ordering: .relaxed) }
 
+    /// More is held than there should be: what had come already was not refused.
+    var isExceeded: Bool { bytesInUse > capacity }
+
     /// Takes `amount` if that much is free and nobody waits.
     func take(_ amount: Int) -> Bool {
         guard waiting.load(ordering: .sequentiallyConsistent) == 0 else { return false }

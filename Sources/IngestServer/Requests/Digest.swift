@@ -53,3 +53,31 @@ enum Digest {
         }
     }
 }
+
+/// SHA-256 over lines as they come, each with one LF behind it however it ended. Owner: one connection.
+final class RunningDigest {
+    private let context: OpaquePointer?
+
+    init() {
+        context = EVP_MD_CTX_new()
+        EVP_DigestInit_ex(context, EVP_sha256(), nil)
+    }
+
+    deinit {
+        EVP_MD_CTX_free(context)
+    }
+
+    func add(line: UnsafeRawBufferPointer) {
+        if let base = line.baseAddress { EVP_DigestUpdate(context, base, line.count) }
+        var lineFeed = UInt8(ascii: "\n")
+        EVP_DigestUpdate(context, &lineFeed, 1)
+    }
+
+    /// The first 8 bytes, big-endian. Called once.
+    func finish() -> UInt64 {
+        withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { digest in
+            EVP_DigestFinal_ex(context, digest.baseAddress?.assumingMemoryBound(to: UInt8.self), nil)
+            return UInt64(bigEndian: digest.load(as: UInt64.self))
+        }
+    }
+}

@@ -139,7 +139,7 @@ package struct DeadLetterDesk: Sendable {
     ) throws(DeadLetterLogFault) {
         // Letters that come in meanwhile, perhaps because of the retry itself, are not this call's.
         let end = log.nextID
-        try reader.forEach { (record) throws(DeadLetterLogFault) in
+        try reader.visit { (record) throws(DeadLetterLogFault) in
             guard record.id < end else { return false }
             if log.isPending(record.id), choice.includes(record) { try body(record) }
             return true

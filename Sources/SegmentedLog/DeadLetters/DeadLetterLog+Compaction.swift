@@ -83,9 +83,10 @@ extension DeadLetterLog {
         guard isComplete, ending.corrupt.isEmpty, ending.tail.isEmpty else {
             return state.index.update(file: number) { $0.isCorrupt = true }
         }
-        if rewriting.frames.isEmpty {
+        if rewriting.frames.isEmpty, try !directory.namesAnEnd(header) {
             try directory.remove(number)
             state.index.replace(file: number, with: nil)
+            try directory.sync()
         } else if rewriting.summary.end < summary.end {
             _ = try directory.create(header, frames: rewriting.frames)
             state.index.replace(file: number, with: rewriting.summary)

@@ -23,8 +23,11 @@ package struct DeadLetterReader: Sendable {
         self.directory = LetterDirectory(path: directory, files: files)
     }
 
+    /// Where the dead letters of the queue at `path` are kept.
+    package static func directory(ofQueue path: String) -> String { "\(path)/dead-letters" }
+
     /// Visits every letter whose rows are still kept, by id. `visit` returns whether to go on.
-    package func forEach(_ visit: (LetterRecord) throws(DeadLetterLogFault) -> Bool) throws(DeadLetterLogFault) {
+    package func visit(_ visit: (LetterRecord) throws(DeadLetterLogFault) -> Bool) throws(DeadLetterLogFault) {
         let verdicts = try ioResult { () throws(FileFault) in try directory.verdicts() }
         let numbers = try ioResult { () throws(FileFault) in try directory.numbers() }
         var fault: DeadLetterLogFault?
@@ -74,7 +77,7 @@ package struct DeadLetterReader: Sendable {
     /// The letter with this id; nil if there is none, or none any more.
     package func letter(_ id: LetterID) throws(DeadLetterLogFault) -> LetterRecord? {
         var found: LetterRecord?
-        try forEach { record in
+        try visit { record in
             if record.id == id { found = record }
             return record.id < id
         }

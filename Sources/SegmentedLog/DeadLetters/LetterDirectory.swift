@@ -56,7 +56,18 @@ struct LetterDirectory: Sendable {
 
     func remove(_ number: UInt64) throws(FileFault) {
         try files.remove(path(of: number))
+    }
+
+    /// Makes removals lasting. One that is undone by a crash is repeated by the next compaction.
+    func sync() throws(FileFault) {
         try files.syncDirectory(path)
+    }
+
+    /// Whether this header is what keeps bytes of the file before it from counting, so that it has to stay.
+    func namesAnEnd(_ header: LetterFileHeader) throws(FileFault) -> Bool {
+        guard try numbers().contains(header.number - 1) else { return false }
+        let size = try files.open(path(of: header.number - 1), .read).size()
+        return header.previousEnd < UInt64(size)
     }
 
     /// What became of the letters, as all files say it.

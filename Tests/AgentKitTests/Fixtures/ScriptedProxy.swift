@@ -27,6 +27,8 @@ final class ScriptedProxy: Sendable {
 
     struct Answer: Sendable {
         var deed: Deed
+        /// Lines of the request.
+        var offered: Int
         var accepted: Int
         var body: String
     }
@@ -69,7 +71,8 @@ final class ScriptedProxy: Sendable {
                 deed = .refuse(400)
             }
             switch deed {
-            case .close, .refuse: return Answer(deed: deed, accepted: 0, body: "{\"detail\":\"scripted\"}")
+            case .close, .refuse:
+                return Answer(deed: deed, offered: lines.count, accepted: 0, body: "{\"detail\":\"scripted\"}")
             case .accept, .storeAndClose, .storeAndAnswerHalf, .storeAndHang: break
             }
             let good = lines.filter { !refuses($0) }
@@ -83,7 +86,8 @@ final class ScriptedProxy: Sendable {
             let repeated = isKnown ? ",\"repeated\":true" : ""
             let refused =
                 errors.isEmpty ? "" : ",\"refused\":\(errors.count),\"errors\":[\(errors.joined(separator: ","))]"
-            return Answer(deed: deed, accepted: good.count, body: "{\"accepted\":\(good.count)\(repeated)\(refused)}")
+            let body = "{\"accepted\":\(good.count)\(repeated)\(refused)}"
+            return Answer(deed: deed, offered: lines.count, accepted: good.count, body: body)
         }
     }
 }

@@ -124,8 +124,7 @@ private final class ScriptedConnection: ChannelInboundHandler {
         switch answer.deed {
         case .accept: write("{\"ok\":\(answer.accepted),\"receipt\":\"r\"}\n", context)
         case .refuse:
-            write("{\"error\":\"no\"}\n", context)
-            context.close(promise: nil)
+            write("{\"error\":{\"lines\":\(answer.offered),\"retry\":true,\"reason\":\"full\"}}\n", context)
         case .storeAndAnswerHalf:
             write("{\"ok\":", context)
             context.close(promise: nil)

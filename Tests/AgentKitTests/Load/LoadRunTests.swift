@@ -64,6 +64,15 @@ struct LoadRunTests {
         #expect(report.acknowledgedInAll == 320 && proxy.contents.lines.count == 320)
     }
 
+    @Test func refusalsOverTCPAreCounted() async throws {
+        let proxy = ScriptedProxy(script: { $0 % 10 == 7 ? .refuse(503) : .accept })
+        let report = try await ScriptedServer.with(proxy) {
+            try await LoadRun(plan: plan(port: $0, wire: .tcp, rate: 1000, keys: true)).run()
+        }
+        #expect(report.statuses == ["200": 72, "503": 8])
+        #expect(report.acknowledgedInAll == 360 && proxy.contents.lines.count == 360 && report.faults.isEmpty)
+    }
+
     @Test func nobodyListeningLeavesEveryRequestUnanswered() async throws {
         let port = try await ScriptedServer.with(ScriptedProxy()) { $0 }
         var plan = plan(port: port, wire: .http, rate: 1000, keys: false)

@@ -59,7 +59,9 @@ struct ResponseParserTests {
     }
 
     @Test func readsLineAnswersCutAnywhere() throws {
-        let bytes = Array("{\"ok\":12,\"receipt\":\"r\"}\n{\"ok\":3}\n{\"error\":\"full\"}\n{\"ok\":}\n{\"ok\":1".utf8)
+        let refusal = "{\"error\":{\"line\":4,\"lines\":2,\"retry\":false,\"reason\":\"bad\"}}"
+        let text = "{\"ok\":12,\"receipt\":\"r\"}\n{\"ok\":3,\"repeated\":true}\n\(refusal)\n{\"ok\":}\n{\"ok\":1"
+        let bytes = Array(text.utf8)
         for cut in 0...bytes.count {
             var parser = LineAnswerParser()
             var answers: [LineAnswerParser.Answer] = []
@@ -71,8 +73,9 @@ struct ResponseParserTests {
             }
             #expect(
                 answers == [
-                    .acknowledged(lines: 12), .acknowledged(lines: 3), .error("{\"error\":\"full\"}"),
-                    .error("{\"ok\":}"),
+                    .acknowledged(lines: 12, repeated: false), .acknowledged(lines: 3, repeated: true),
+                    .refused(lines: 2, retry: false, reason: "bad"),
+                    .refused(lines: 0, retry: true, reason: "{\"ok\":}"),
                 ]
             )
         }

@@ -10,7 +10,7 @@ struct RequestGeneratorTests {
     private func lines(seed: UInt64, count: Int) -> [UInt8] {
         var generator = RequestGenerator(seed: seed, count: count, from: Self.day, to: Self.dayAfter)
         var bytes: [UInt8] = []
-        while let request = generator.next() { generator.appendLine(request, to: &bytes) }
+        while let request = generator.next() { generator.catalog.appendLine(request, to: &bytes) }
         return bytes
     }
 
@@ -74,7 +74,7 @@ struct RequestGeneratorTests {
         var generator = RequestGenerator(seed: 2, count: 10, from: Self.day, to: Self.dayAfter)
         var bytes = Array("before".utf8)
         while let request = generator.next() {
-            let place = generator.appendLine(request, to: &bytes)
+            let place = generator.catalog.appendLine(request, to: &bytes)
             #expect(bytes[place - 1] == UInt8(ascii: "\""))
             #expect(bytes[place + 32] == UInt8(ascii: "\""))
             #expect(bytes[..<place].suffix(12).elementsEqual("\"trace_id\":\"".utf8))

@@ -11,10 +11,10 @@ struct SeedRunTests {
 
         init(fault: SeedFault? = nil) { self.fault = fault }
 
-        func write(_ batch: LineBatch, number: Int) async throws -> Int {
-            if let fault, number == 2 { throw fault }
-            state.withLock { $0.lines += batch.lineNumbers }
-            return batch.count
+        func write(_ batch: SeedBatch) async throws -> Int {
+            if let fault, batch.number == 2 { throw fault }
+            state.withLock { $0.lines += batch.lines.lineNumbers }
+            return batch.requests.count
         }
 
         func finish() async throws { state.withLock { $0.finished += 1 } }

@@ -38,7 +38,7 @@ struct SenderTests {
             policy: BatchDelivery.Policy(backoff: backoff, giveUpAfter: giveUpAfter),
             strict: strict,
             tally: tally,
-            refused: { line, reason in box.add("\(line): \(reason)") }
+            refused: { place, reason in box.add("\(place): \(reason)") }
         )
         let sender = Sender(
             settings: .init(limits: .init(events: batch), parallel: parallel, keyPrefix: "t"),
@@ -103,7 +103,7 @@ struct SenderTests {
         let input = "1\n\nbad\n3\n4\nbad\n"
         let outcome = try await ScriptedServer.with(proxy) { try await send(input, to: $0) }
         #expect(proxy.contents.lines == ["1", "3", "4"])
-        #expect(outcome.reports == ["3: bad", "6: bad"])
+        #expect(outcome.reports == ["line 3: bad", "line 6: bad"])
         #expect(outcome.counts.refused == 2 && outcome.counts.acknowledged == 3)
     }
 
@@ -113,7 +113,7 @@ struct SenderTests {
             try await send(text((1...8).map(String.init)), to: $0, batch: 8)
         }
         #expect(proxy.contents.lines == ["1", "2", "3", "4", "6", "7", "8"])
-        #expect(outcome.reports == ["5: 400: scripted"])
+        #expect(outcome.reports == ["line 5: 400: scripted"])
         #expect(outcome.counts.acknowledged == 7 && outcome.counts.refused == 1 && outcome.counts.unacknowledged == 0)
     }
 

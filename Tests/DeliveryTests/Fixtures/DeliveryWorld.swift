@@ -57,6 +57,19 @@ final class DeliveryWorld {
         delivery = Self.deliver(queue, session, deadLetters, log, clock, settings, seed: restarts)
     }
 
+    /// The next flushes go wrong in these ways; claims go well meanwhile, unless it is a claim's fault.
+    func breakNext(_ breaks: FakeSession.Break...) {
+        var left = breaks[...]
+        session.nextBreak = { [session] in
+            guard let next = left.first else { return nil }
+            if case .server(_, .claiming) = next {
+                return left.popFirst()
+            }
+            guard session.isConnected else { return nil }
+            return left.popFirst()
+        }
+    }
+
     /// One step; time goes on to when the next one is due.
     @discardableResult
     func step(awaited: Offset = .none) -> LaneDelivery.Next {

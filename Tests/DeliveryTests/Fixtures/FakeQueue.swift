@@ -36,6 +36,12 @@ final class FakeQueue: ChunkSource {
         durable = durable.advanced(by: count)
     }
 
+    /// Appends a block as it is, whatever its bytes are.
+    func append(raw chunk: RowChunk) {
+        chunks.append(chunk)
+        durable = chunk.last
+    }
+
     /// A row of two fields: its offset, and as many bytes as `padding`; NULL if that is negative.
     static func tuple(_ offset: Offset, padding: Int) -> [UInt8] {
         var bytes: [UInt8] = [0, 2, 0, 0, 0, 8]

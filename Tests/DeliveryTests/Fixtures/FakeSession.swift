@@ -21,6 +21,8 @@ final class FakeSession: Destination {
     private let clock: FakeClock
     /// Asked at each claim and each flush; nil for a call that goes well.
     var nextBreak: () -> Break? = { nil }
+    /// Rows that a trigger drops silently from each flush, as the command tag has it.
+    var swallowed = 0
     var flushDuration = Duration.milliseconds(5)
     private(set) var flushes: [Flush] = []
     private(set) var isConnected = false
@@ -80,11 +82,11 @@ final class FakeSession: Destination {
         case nil: break
         }
         if let fault = postgres.commit(flush, atCommit: flush.to.rawValue % 2 == 0) { throw fault }
-        return FlushReceipt(rows: flush.parts.reduce(0) { $0 + $1.rows })
+        return FlushReceipt(rows: flush.parts.reduce(0) { $0 + $1.rows } - swallowed)
     }
 
-    func flush(_ flush: Flush, meanwhile prepare: () -> Void) throws(DeliveryFault) -> FlushReceipt {
-        prepare()
+    func flush(_ flush: Flush, whileWaiting: () -> Void) throws(DeliveryFault) -> FlushReceipt {
+        whileWaiting()
         return try self.flush(flush)
     }
 

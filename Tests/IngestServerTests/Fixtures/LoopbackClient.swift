@@ -1,8 +1,11 @@
+import Dispatch
 import Glibc
 
 /// A socket on loopback that sends exactly the bytes it is told to, and reads with a limit of time, so that a server that does
-/// not answer fails a test instead of hanging it.
-final class LoopbackClient {
+/// not answer fails a test instead of hanging it. Reading blocks a thread of its own, not one that tests share.
+final class LoopbackClient: @unchecked Sendable {
+    // Sendable because one test uses it, and waits for each of its reads.
+
     struct Broken: Error, CustomStringConvertible {
         var description: String
     }
@@ -14,6 +17,7 @@ final class LoopbackClient {
     }
 
     private let descriptor: Int32
+    private let reader = DispatchQueue(label: "loopback client")
     private var unread: [UInt8] = []
 
     init(port: Int, seconds: Int = 20) throws {
@@ -63,7 +67,7 @@ final class LoopbackClient {
     }
 
     /// Reads one response, by its Content-Length; `hasBody` is false for the answer to HEAD.
-    func response(hasBody: Bool = true) throws -> Response {
+    func response(hasBody: Bool = true) async throws -> Response {
         while true {
             if let end = headEnd() {
                 let lines = String(decoding: unread[..<end], as: UTF8.self).split(separator: "\r\n")
@@ -74,32 +78,32 @@ final class LoopbackClient {
                 }
                 let length = hasBody ? Int(fields["content-length"] ?? "0") ?? 0 : 0
                 while unread.count < end + 4 + length {
-                    guard try readMore() else { throw Broken(description: "the connection ended within a body") }
+                    guard try await readMore() else { throw Broken(description: "the connection ended within a body") }
                 }
                 let body = String(decoding: unread[(end + 4)..<(end + 4 + length)], as: UTF8.self)
                 unread.removeFirst(end + 4 + length)
                 let status = lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
                 return Response(status: status, fields: fields, body: body)
             }
-            guard try readMore() else { throw Broken(description: "the connection ended before an answer") }
+            guard try await readMore() else { throw Broken(description: "the connection ended before an answer") }
         }
     }
 
     /// Reads one line, without its line end; nil at the end of the connection.
-    func line() throws -> String? {
+    func line() async throws -> String? {
         while true {
             if let end = unread.firstIndex(of: UInt8(ascii: "\n")) {
                 let line = String(decoding: unread[..<end], as: UTF8.self)
                 unread.removeFirst(end + 1)
                 return line
             }
-            guard try readMore() else { return nil }
+            guard try await readMore() else { return nil }
         }
     }
 
     /// Everything up to the end of the connection; a reset counts as one.
-    func rest() throws -> String {
-        while try readMore() {}
+    func rest() async throws -> String {
+        while try await readMore() {}
         defer { unread = [] }
         return String(decoding: unread, as: UTF8.self)
     }
@@ -109,12 +113,20 @@ final class LoopbackClient {
         return (0...unread.count - 4).first { unread[$0..<$0 + 4].elementsEqual([13, 10, 13, 10]) }
     }
 
-    private func readMore() throws -> Bool {
-        var chunk = [UInt8](repeating: 0, count: 65536)
-        let count = recv(descriptor, &chunk, chunk.count, 0)
-        if count < 0, errno == EAGAIN { throw Broken(description: "nothing came within the limit of time") }
-        guard count > 0 else { return false }
-        unread.append(contentsOf: chunk[..<count])
-        return true
+    /// Waits for more bytes; false at the end of the connection.
+    private func readMore() async throws -> Bool {
+        let chunk: [UInt8] = try await withCheckedThrowingContinuation { continuation in
+            reader.async { [self] in
+                var chunk = [UInt8](repeating: 0, count: 65536)
+                let count = recv(descriptor, &chunk, chunk.count, 0)
+                if count < 0, errno == EAGAIN {
+                    continuation.resume(throwing: Broken(description: "nothing came within the limit of time"))
+                } else {
+                    continuation.resume(returning: Array(chunk[..<max(0, count)]))
+                }
+            }
+        }
+        unread.append(contentsOf: chunk)
+        return !chunk.isEmpty
     }
 }

@@ -16,18 +16,12 @@ struct RunningServer {
 
     /// Runs `body` against a server, and ends the server however that went.
     static func run(
+        _ configuration: IngestConfiguration = .loopback,
         backend: ScriptedBackend? = nil,
-        threads: Int = 1,
-        _ adjust: (inout IngestConfiguration) -> Void = { _ in },
         _ body: (RunningServer) async throws -> Void
     ) async throws {
         let backend = try backend ?? ScriptedBackend()
-        var configuration = IngestConfiguration()
-        configuration.http = [.init(host: "127.0.0.1", port: 0)]
-        configuration.tcp = [.init(host: "127.0.0.1", port: 0)]
-        configuration.tcpStream = "events"
-        adjust(&configuration)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let server = try await IngestServer.start(
             configuration: configuration,
             backend: backend,
@@ -49,5 +43,22 @@ struct RunningServer {
     /// A POST to the stream `events` with a Content-Length.
     static func post(_ body: String, query: String = "", fields: String = "") -> String {
         "POST /v1/ingest/events\(query) HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
+}
+
+extension IngestConfiguration {
+    /// Free ports of loopback, and a default stream for TCP.
+    static let loopback = {
+        var configuration = IngestConfiguration()
+        configuration.http = [.init(host: "127.0.0.1", port: 0)]
+        configuration.tcp = [.init(host: "127.0.0.1", port: 0)]
+        configuration.tcpStream = "events"
+        return configuration
+    }()
+
+    func with<Value>(_ path: WritableKeyPath<IngestConfiguration, Value>, _ value: Value) -> IngestConfiguration {
+        var changed = self
+        changed[keyPath: path] = value
+        return changed
     }
 }

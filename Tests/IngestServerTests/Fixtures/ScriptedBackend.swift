@@ -57,6 +57,7 @@ final class ScriptedBackend: IngestBackend {
             Column(name: "id", type: .int4, notNull: true),
             Column(name: "name", type: .text),
             Column(name: "at", type: .timestamptz),
+            Column(name: "tags", type: .jsonb),
         ]
     )
 
@@ -102,22 +103,22 @@ final class ScriptedBackend: IngestBackend {
 
     /// Ends held appends, by their place in the order of arrival, all of them in one group commit.
     func release(_ indices: Int...) {
-        let chosen = state.withLock { state in
+        let ended = state.withLock { state in
             let chosen = indices.map { state.held[$0] }
             for index in indices.sorted(by: >) { state.held.remove(at: index) }
-            return chosen
+            return chosen.map { ($0, Self.outcome(of: $0, &state)) }
         }
-        finish(chosen)
+        tell(ended)
     }
 
+    /// Ends every held append, and from now on each at once.
     func releaseAll() {
-        finish(
-            state.withLock { state in
-                state.holds = false
-                defer { state.held = [] }
-                return state.held
-            }
-        )
+        let ended = state.withLock { state in
+            state.holds = false
+            defer { state.held = [] }
+            return state.held.map { ($0, Self.outcome(of: $0, &state)) }
+        }
+        tell(ended)
     }
 
     func endWaits(_ outcome: WaitOutcome) {
@@ -132,27 +133,30 @@ final class ScriptedBackend: IngestBackend {
     var waits: [Wait] { state.withLock { $0.waits } }
     var rowCount: Int { appended.reduce(0) { $0 + $1.batch.rowCount } }
 
-    private func finish(_ appends: [Append]) {
-        for append in appends {
-            append.sink.appendsDidFinish([(append.token, outcome(of: append))])
-        }
+    private func tell(_ ended: [(append: Append, outcome: AppendOutcome)]) {
+        for (append, outcome) in ended { append.sink.appendsDidFinish([(append.token, outcome)]) }
     }
 
-    private func outcome(of append: Append) -> AppendOutcome {
-        state.withLock { state in
-            if !state.outcomes.isEmpty { return state.outcomes.removeFirst() }
-            let lane: UInt16 = if case .ordered = append.lane { 1 } else { 0 }
-            let last = state.offsets[lane, default: 0] + UInt64(append.batch.rowCount)
-            state.offsets[lane] = last
-            return .durable(
-                last: Position(queue: Self.queue, lane: LaneID(lane), offset: Offset(last)),
-                count: append.batch.rowCount,
-                repeated: false
-            )
-        }
+    private static func outcome(of append: Append, _ state: inout State) -> AppendOutcome {
+        if !state.outcomes.isEmpty { return state.outcomes.removeFirst() }
+        let lane: UInt16 = if case .ordered = append.lane { 1 } else { 0 }
+        let last = state.offsets[lane, default: 0] + UInt64(append.batch.rowCount)
+        state.offsets[lane] = last
+        return .durable(
+            last: Position(queue: queue, lane: LaneID(lane), offset: Offset(last)),
+            count: append.batch.rowCount,
+            repeated: false
+        )
     }
 
     // MARK: - IngestBackend
+
+    /// The stream that is configured, and whose table nobody has read yet.
+    static let waitingStream = "waiting"
+
+    func absence(of stream: String) -> String? {
+        stream == Self.waitingStream ? "its table has not been read yet" : nil
+    }
 
     func plan(for stream: String) -> DecodePlan? { state.withLock { $0.plans[stream] } }
 
@@ -174,14 +178,14 @@ final class ScriptedBackend: IngestBackend {
         token: UInt64
     ) {
         let append = Append(batch: batch, lane: lane, keyed: keyed, sink: sink, token: token)
-        let (isHeld, changed) = state.withLock { state in
+        let (ended, changed) = state.withLock { state in
             state.appended.append(append)
             if state.holds { state.held.append(append) }
             defer { state.changed = [] }
-            return (state.holds, state.changed)
+            return (state.holds ? [] : [(append, Self.outcome(of: append, &state))], state.changed)
         }
         for continuation in changed { continuation.resume() }
-        if !isHeld { finish([append]) }
+        tell(ended)
     }
 
     func tracks(_ level: WaitLevel) -> Bool { tracked.contains(level) }

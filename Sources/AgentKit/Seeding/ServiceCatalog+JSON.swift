@@ -1,11 +1,18 @@
-extension RequestGenerator {
+extension ServiceCatalog {
     /// Appends the event as one line of JSON, line feed included.
     ///
-    /// - Parameter trace: the trace id to write instead of the generated one; it needs no escapes.
+    /// - Parameters:
+    ///   - trace: the trace id to write instead of the generated one; it needs no escapes.
+    ///   - padding: text that makes the event larger, in its tags; it needs no escapes.
     /// - Returns: where in `bytes` the trace id begins, 32 hexadecimal digits, for senders that number their events there.
     @discardableResult
-    package func appendLine(_ request: APIRequest, trace: String? = nil, to bytes: inout [UInt8]) -> Int {
-        let endpoint = catalog.endpoints[request.endpoint]
+    package func appendLine(
+        _ request: APIRequest,
+        trace: String? = nil,
+        padding: ArraySlice<UInt8> = [],
+        to bytes: inout [UInt8]
+    ) -> Int {
+        let endpoint = endpoints[request.endpoint]
         bytes.append(literal: "{\"time\":\"")
         request.time.append(to: &bytes)
         bytes.append(literal: "\"")
@@ -29,12 +36,20 @@ extension RequestGenerator {
         append(request.client, to: &bytes)
         bytes.append(literal: "\",\"user_agent\":\"")
         bytes.append(contentsOf: Self.userAgents[request.userAgent].utf8)
-        bytes.append(literal: "\",\"tags\":{\"region\":\"")
+        bytes.append(literal: "\",\"tags\":")
+        appendTags(request, padding: padding, to: &bytes)
+        bytes.append(literal: "}\n")
+        return place
+    }
+
+    /// The event's tags as a JSON object.
+    func appendTags(_ request: APIRequest, padding: ArraySlice<UInt8> = [], to bytes: inout [UInt8]) {
+        bytes.append(literal: "{\"region\":\"")
         bytes.append(contentsOf: Self.regions[request.region].utf8)
         bytes.append(literal: "\",\"release\":")
         bytes.append(decimal: Int64(request.release))
         bytes.append(literal: ",\"instance\":\"")
-        bytes.append(contentsOf: catalog.services[endpoint.service].utf8)
+        bytes.append(contentsOf: services[endpoints[request.endpoint].service].utf8)
         bytes.append(UInt8(ascii: "-"))
         bytes.append(decimal: Int64(request.instance))
         bytes.append(literal: "\"")
@@ -44,8 +59,12 @@ extension RequestGenerator {
         if request.statusCode == 504 {
             bytes.append(literal: ",\"error\":\"upstream timed out\"")
         }
-        bytes.append(literal: "}}\n")
-        return place
+        if !padding.isEmpty {
+            bytes.append(literal: ",\"padding\":\"")
+            bytes.append(contentsOf: padding)
+            bytes.append(literal: "\"")
+        }
+        bytes.append(literal: "}")
     }
 
     private func append(_ client: APIRequest.ClientAddress, to bytes: inout [UInt8]) {
