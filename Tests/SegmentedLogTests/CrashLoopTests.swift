@@ -27,6 +27,35 @@ import Testing
         }
         #expect(stops > Self.seeds.count)
     }
+
+    /// Without a sync before each answer a power cut may take rows, but only from the end, whole requests, and none that had been synced.
+    @Test func withoutSyncsWhatSurvivesAPowerCutIsAPrefix() throws {
+        for seed in Self.seeds {
+            var random = SplitMix(seed: UInt64(seed) ^ 0xFEED)
+            let lane = try LaneFixture(seed: UInt64(seed), segmentBytes: 8 << 10, sync: .never)
+            var ends: [UInt64] = [0]
+            var synced = 0
+            for request in 1...(1 + random.below(20)) {
+                let result = lane.append(request, rows: 1 + random.below(30), padding: random.below(100))
+                guard result.ending == .durable else { return #expect(Bool(false)) }
+                ends.append(lane.catalogue.end.rawValue)
+                if random.below(4) == 0 {
+                    #expect(lane.log.sync(at: lane.now) == nil)
+                    synced = request
+                }
+            }
+            try lane.powerCut()
+            let (rows, lost) = try lane.readAll()
+            let end = lane.catalogue.end.rawValue
+            let isPrefix = ends.contains(end) && UInt64(rows.count) == end && end >= ends[synced]
+            guard isPrefix, lost.isEmpty, lane.report.verdict != .corrupt else {
+                Issue.record(
+                    "FOREBAY_SEED=\(seed): \(rows.count) rows, end \(end) of \(ends), synced \(synced), \(lane.report)"
+                )
+                return
+            }
+        }
+    }
 }
 
 private struct CrashRun {

@@ -193,6 +193,18 @@ import Testing
         #expect(try lane.readAll().stamps.map(\.stamp.request) == [1, 2])
     }
 
+    @Test func aCleanStopLeavesNothingBehindTheEnd() throws {
+        let lane = try LaneFixture()
+        lane.append(1)
+        #expect(lane.log.close(at: lane.now) == nil)
+        let path = lane.path("00000000000000000001.segment")
+        #expect(lane.disk.content(path).count == 1024)
+        #expect(lane.context.budget.usedBytes == 1024)
+        lane.append(2)
+        try lane.reopen()
+        #expect(try lane.readAll().stamps.map(\.stamp.request) == [1, 2])
+    }
+
     private func audit(_ lane: LaneFixture) throws -> SegmentAudit {
         let snapshot = try LaneSnapshot.take(LaneFixture.key, in: LaneFixture.directory, on: lane.disk)
         let segment = try #require(snapshot.segments.first)

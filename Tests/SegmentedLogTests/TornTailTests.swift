@@ -1,5 +1,6 @@
 // The last group commit is cut, zeroed or flipped at every byte, and every byte of a durable group is flipped. What was acknowledged before must stand, of
 // the last group's requests each is there whole or not at all, and damage to durable rows costs exactly the rows of the blocks it hits.
+import CChecksum
 import Records
 import SegmentedLog
 import Testing
@@ -95,6 +96,20 @@ import Testing
         let result = lane.append(4)
         #expect(result.first == Offset(21), "offsets of lost rows are not used again")
         #expect(try lane.readAll().lost == [Offset(1)...Offset(20)])
+    }
+
+    @Test func aSegmentOfANewerFormatStopsTheOpeningAndIsLeftAlone() throws {
+        let (lane, _, _) = try fixture()
+        let (path, whole, _) = content(lane)
+        var bytes = whole
+        bytes[8] = 2
+        let checksum = forebay_crc32c(0, bytes, 508)
+        for index in 0..<4 { bytes[508 + index] = UInt8(truncatingIfNeeded: checksum >> (8 * UInt32(index))) }
+        lane.disk.overwrite(path, with: bytes)
+        #expect(throws: LogFault.unreadable(path: path, reason: "segment format 2, this version reads 1")) {
+            try lane.reopen()
+        }
+        #expect(lane.disk.content(path) == bytes)
     }
 
     @Test func whatTheWatermarkFileRemembersIsNotTakenForTorn() throws {

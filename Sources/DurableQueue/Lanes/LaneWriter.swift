@@ -142,13 +142,13 @@ final class LaneWriter: Sendable {
                 log.revive(at: .now)
                 noteState(of: log)
             case .succeed(let successor):
-                sync(log)
+                close(log)
                 log = successor.start.log
                 current.withLock { $0 = successor.lane }
                 resume()
                 successor.didSwitch()
             case .close:
-                sync(log)
+                close(log)
                 return
             case nil:
                 sync(log)
@@ -165,7 +165,15 @@ final class LaneWriter: Sendable {
     }
 
     private func sync(_ log: LaneLog) {
-        guard let reason = log.sync(at: .now) else { return }
+        complain(log.sync(at: .now), about: log)
+    }
+
+    private func close(_ log: LaneLog) {
+        complain(log.close(at: .now), about: log)
+    }
+
+    private func complain(_ reason: String?, about log: LaneLog) {
+        guard let reason else { return }
         surroundings.metrics.failedCommits.add()
         surroundings.log.critical(
             "a sync of acknowledged rows failed",

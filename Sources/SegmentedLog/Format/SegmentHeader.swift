@@ -94,15 +94,17 @@ package struct SegmentHeader: Hashable, Sendable {
         return try result.get()
     }
 
-    /// Reads a header sector; magic, version and checksum are told apart, and all fields checked.
+    /// Reads a header sector; magic, checksum and version are told apart, and all fields checked.
+    ///
+    /// The checksum comes before the version, so that a version that is not ours was really written, and is no damage.
     package static func decode(_ buffer: UnsafeRawBufferPointer) throws(Fault) -> SegmentHeader {
         guard buffer.count >= byteCount, let bytes = buffer.baseAddress else {
             throw .short(bytes: buffer.count)
         }
         guard bytes.littleEndian(at: 0) == magic else { throw .magic }
+        guard bytes.littleEndian(at: 508) == forebay_crc32c(0, bytes, 508) else { throw .checksum }
         let version: UInt16 = bytes.littleEndian(at: 8)
         guard version == Self.version else { throw .version(version) }
-        guard bytes.littleEndian(at: 508) == forebay_crc32c(0, bytes, 508) else { throw .checksum }
         let flags: UInt16 = bytes.littleEndian(at: 10)
         guard flags & ~encryptedFlag == 0 else { throw .field("flags \(flags)") }
         let mark: UInt64 = bytes.littleEndian(at: 64)

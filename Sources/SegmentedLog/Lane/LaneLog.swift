@@ -208,6 +208,24 @@ package final class LaneLog {
         }
     }
 
+    /// Ends the writing: syncs what has been acknowledged and gives the rest of the active segment back, so that the next start finds the end at
+    /// once. Returns what went wrong, if something did. An append afterwards begins a new segment.
+    package func close(at now: WallTime) -> String? {
+        let fault = sync(at: now)
+        guard case .writing(let active) = state else { return fault }
+        state = .resting
+        noteSealed(active)
+        do throws(FileFault) {
+            try active.file.truncate(active.position)
+            try active.file.sync()
+        } catch {
+            return fault ?? error.description
+        }
+        context.budget.release(active.fileBytes - active.position)
+        catalogue.change(active.header.base) { $0.bytes = active.position }
+        return fault
+    }
+
     /// The active segment if it has room for `need` bytes, else a new one.
     private func segment(with need: Int, at now: WallTime) throws(LogFault) -> Active {
         guard case .writing(let active) = state else { return try beginSegment(need: need, at: now) }

@@ -137,32 +137,49 @@ package struct LaneRecovery {
     /// Scans the last segment, cuts a torn end off, and syncs what stays.
     private mutating func openTail(_ segment: LaneCatalogue.Segment) throws(LogFault) -> Tail {
         let path = "\(directory)/\(LaneFiles.segment(segment.base))"
+        let file: any File
+        let sector: [UInt8]
         do throws(FileFault) {
-            let file = try context.fileSystem.open(path, .readWrite)
-            let sector = try DurableFile.read(file, at: 0, count: SegmentHeader.byteCount)
-            let header: SegmentHeader
-            do throws(SegmentHeader.Fault) {
-                header = try SegmentHeader.decode(sector)
-                guard header.key == key, header.base == segment.base else {
-                    throw .field("it belongs to \(header.key) from \(header.base) on")
-                }
-            } catch {
-                report.notes.append("\(path): \(error)")
-                return try salvage(file, segment)
-            }
-            let walk = SegmentWalk(file: file, header: header, cipher: nil, limit: segment.bytes)
-            let scan = try TailScan.run(walk, durableHint: report.hints.durable)
-            var fileBytes = segment.bytes
-            if scan.verdict != .corrupt {
-                report.cutBytes = scan.tornBytes
-                try file.truncate(scan.endByte)
-                fileBytes = scan.endByte
-            }
-            try file.sync()
-            return Tail(scan: scan, sequence: header.sequence, fileBytes: fileBytes)
+            file = try context.fileSystem.open(path, .readWrite)
+            sector = try DurableFile.read(file, at: 0, count: SegmentHeader.byteCount)
         } catch {
             throw .file(error)
         }
+        var header: SegmentHeader?
+        do throws(SegmentHeader.Fault) {
+            let found = try SegmentHeader.decode(sector)
+            guard found.key == key, found.base == segment.base else {
+                throw .field("it belongs to \(found.key) from \(found.base) on")
+            }
+            header = found
+        } catch {
+            // A newer version has been here: what it wrote is not damage, and not ours to judge.
+            if case .version = error { throw .unreadable(path: path, reason: error.description) }
+            report.notes.append("\(path): \(error)")
+        }
+        do throws(FileFault) {
+            guard let header else { return try salvage(file, segment) }
+            return try scan(file, segment, header)
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    private mutating func scan(
+        _ file: any File,
+        _ segment: LaneCatalogue.Segment,
+        _ header: SegmentHeader
+    ) throws(FileFault) -> Tail {
+        let walk = SegmentWalk(file: file, header: header, cipher: nil, limit: segment.bytes)
+        let scan = try TailScan.run(walk, durableHint: report.hints.durable)
+        var fileBytes = segment.bytes
+        if scan.verdict != .corrupt {
+            report.cutBytes = scan.tornBytes
+            try file.truncate(scan.endByte)
+            fileBytes = scan.endByte
+        }
+        try file.sync()
+        return Tail(scan: scan, sequence: header.sequence, fileBytes: fileBytes)
     }
 
     /// The last segment has no readable header: finds out which offsets it held, so that they are reported and not used again.

@@ -148,6 +148,12 @@ package final class SegmentWalk {
     ) throws(FileFault) -> (position: Int, block: BlockHeader)? {
         var sector = Sector.roundUp(position + 1)
         while sector + BlockHeader.byteCount <= limit {
+            // Nearly all sectors are no blocks: the magic alone is compared first.
+            guard let bytes = try bytes(at: sector, count: BlockHeader.byteCount)?.baseAddress else { return nil }
+            if bytes.littleEndian(at: 0) != BlockHeader.magic {
+                sector += Sector.byteCount
+                continue
+            }
             if case .block(let block) = try look(at: sector), block.first >= offset {
                 return (sector, block)
             }
