@@ -26,9 +26,9 @@ import Testing
     @Test func scalars() {
         #expect(bytes { $0.appendNull() } == hex("ffffffff"))
         #expect(bytes { $0.append(bool: true) } == hex("00000001 01"))
-        #expect(bytes { $0.append(integer: Int16(-2)) } == hex("00000002 fffe"))
-        #expect(bytes { $0.append(integer: Int32(123_456_789)) } == hex("00000004 075bcd15"))
-        #expect(bytes { $0.append(integer: Int64(-9_007_199_254_740_993)) } == hex("00000008 ffdfffffffffffff"))
+        #expect(bytes { $0.append(int2: -2) } == hex("00000002 fffe"))
+        #expect(bytes { $0.append(int4: 123_456_789) } == hex("00000004 075bcd15"))
+        #expect(bytes { $0.append(int8: -9_007_199_254_740_993) } == hex("00000008 ffdfffffffffffff"))
         #expect(bytes { $0.append(float4: 1.5) } == hex("00000004 3fc00000"))
         #expect(bytes { $0.append(float8: -0.1) } == hex("00000008 bfb999999999999a"))
         #expect(bytes { $0.append(text: "héllo") } == hex("00000006 68c3a96c6c6f"))
@@ -133,7 +133,7 @@ import Testing
         let batch = RowBatch(layouts: NoLayouts())
         for value in 0..<3 {
             batch.beginRow(fieldCount: 1)
-            batch.append(integer: Int16(value))
+            batch.append(int2: Int16(value))
         }
         batch.endRows(Fingerprint(7), count: 3)
         #expect(batch.rowCount == 3)

@@ -13,10 +13,6 @@ package final class EventDecoder {
         rows = RowDecoder(plan: plan, limits: limits)
     }
 
-    deinit {
-        rows.deallocate()
-    }
-
     /// Appends the rows of the events in `body` to `batch`, whose open row must be empty and which must have been made with
     /// this decoder's plan as its layouts.
     ///

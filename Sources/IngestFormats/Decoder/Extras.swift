@@ -1,7 +1,7 @@
 /// The fields of the open event that are no columns: their text, ready to stand in an object, and their names.
 ///
 /// The names are kept in a table with a seeded hash, so that an event with many fields of chosen names takes linear time.
-struct Extras {
+struct Extras: ~Copyable {
     private struct Name {
         var hash: Int
         var start: Int
@@ -16,11 +16,6 @@ struct Extras {
     private var places: [Int32] = Array(repeating: -1, count: 64)
 
     var isEmpty: Bool { names.isEmpty }
-
-    func deallocate() {
-        text.deallocate()
-        nameBytes.deallocate()
-    }
 
     mutating func removeAll() {
         for name in names {

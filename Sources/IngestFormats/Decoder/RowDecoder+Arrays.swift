@@ -48,7 +48,7 @@ extension RowDecoder {
             return try textField(p)
         case ElementType.int8:
             let (value, next) = try whole(p, Int64.min...Int64.max)
-            out = FieldWriter.integer(value, at: out)
+            out = FieldWriter.int8(value, at: out)
             return next
         default:
             let (value, next) = try double(p)

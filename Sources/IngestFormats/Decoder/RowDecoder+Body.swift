@@ -1,3 +1,4 @@
+import Glibc
 import Records
 
 /// A body: its events one after another, and what a fault in one means for the others.
@@ -40,13 +41,16 @@ extension RowDecoder {
             report.accepted = 0
             batch.byteCount = before
         } else {
-            var from = before
-            for run in session.runs {
+            batch.byteCount = before
+            for run in session.finished {
                 batch.byteCount = run.end
                 batch.endRows(run.fingerprint, count: run.rows)
-                from = run.end
             }
-            batch.byteCount = from
+            let run = session.open
+            if run.rows > 0 {
+                batch.byteCount = run.end
+                batch.endRows(run.fingerprint, count: run.rows)
+            }
         }
         self.batch = nil
         return report
@@ -61,12 +65,15 @@ extension RowDecoder {
         var report = DecodeReport()
         /// Events begun.
         var events = 0
-        fileprivate var runs: [Pending] = []
+        /// The runs before the one that rows are being added to. Mostly there is one run only, and no array is made.
+        fileprivate var finished: [Pending] = []
+        fileprivate var open: Pending
 
         fileprivate init(plan: DecodePlan, onError: OnError, firstByte: Int) {
             self.plan = plan
             self.onError = onError
             self.firstByte = firstByte
+            open = Pending(fingerprint: plan.fullLayout, rows: 0, end: firstByte)
         }
 
         /// Nothing that is still to come could change the answer.
@@ -187,20 +194,12 @@ extension RowDecoder {
 
     /// The line feed that ends the line, or the body's end.
     @inline(__always)
-    private func lineEnd(_ line: Bytes) -> Bytes {
-        var p = line
-        while hardEnd - p >= 16 {
-            let bytes = UnsafeRawPointer(p).loadUnaligned(as: SIMD16<Int8>.self)
-            let words = unsafeBitCast(bytes .== 0x0A, to: SIMD2<UInt64>.self)
-            if words[0] != 0 { return p + words[0].trailingZeroBitCount >> 3 }
-            if words[1] != 0 { return p + 8 + words[1].trailingZeroBitCount >> 3 }
-            p += 16
-        }
-        while p < hardEnd, p[0] != 0x0A { p += 1 }
-        return p
+    private mutating func lineEnd(_ line: Bytes) -> Bytes {
+        guard let found = memchr(line, 0x0A, hardEnd - line) else { return hardEnd }
+        return Bytes(found.assumingMemoryBound(to: UInt8.self))
     }
 
-    private func notAnObject(_ p: Bytes) -> Refusal {
+    private mutating func notAnObject(_ p: Bytes) -> Refusal {
         guard p < end else { return Refusal(.value, at: p) }
         let refusal = mismatch(p)
         return Refusal(refusal.kind == .wrongType ? .notAnObject : .value, at: p)
@@ -218,18 +217,18 @@ extension RowDecoder {
         }
         session.events += 1
         session.report.accepted += 1
-        if let last = session.runs.indices.last, session.runs[last].fingerprint == lastFingerprint {
-            session.runs[last].rows += 1
-            session.runs[last].end = out - base
-        } else {
-            session.runs.append(Pending(fingerprint: lastFingerprint, rows: 1, end: out - base))
+        if session.open.fingerprint != lastFingerprint {
+            if session.open.rows > 0 { session.finished.append(session.open) }
+            session.open = Pending(fingerprint: lastFingerprint, rows: 0, end: 0)
         }
+        session.open.rows += 1
+        session.open.end = out - base
     }
 
     /// Takes back what was written of the event, and reports it.
     @inline(never)
     private mutating func refuse(_ refusal: Refusal, _ session: inout Session) {
-        out = base + (session.runs.last?.end ?? session.firstByte)
+        out = base + session.open.end
         report(refusal, &session)
         session.report.refused += 1
         session.events += 1

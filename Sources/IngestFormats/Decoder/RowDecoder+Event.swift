@@ -78,7 +78,7 @@ extension RowDecoder {
 
     /// Whether the name of `entry`, and its closing quote, stand at `key`.
     @inline(__always)
-    private func isEntry(_ entry: Int, at key: Bytes) -> Bool {
+    private mutating func isEntry(_ entry: Int, at key: Bytes) -> Bool {
         let candidate = names.entries + entry
         let length = candidate.pointee.length
         if hardEnd - key >= 16 {
@@ -94,7 +94,7 @@ extension RowDecoder {
 
     /// The first byte of the value that follows a key.
     @inline(__always)
-    private func value(behind key: Bytes) throws(Refusal) -> Bytes {
+    private mutating func value(behind key: Bytes) throws(Refusal) -> Bytes {
         var p = skipSpace(key)
         guard p < end, p[0] == UInt8(ascii: ":") else { throw Refusal(.colon, at: p) }
         p = skipSpace(p + 1)

@@ -16,13 +16,15 @@ extension RowDecoder {
     /// Writes the collected fields as the extra column's object, together with the members that the event gave that column.
     @inline(never)
     mutating func writeExtras(_ event: Bytes) throws(Refusal) {
-        let given = try givenMembers(event)
-        let size = extras.text.count + given.count
-        makeRoom(size + 16, before: end)
-        if !isScattered, extraColumn >= nextColumn {
+        let isGiven = slots[extraColumn].serial == serial
+        let given = isGiven ? try givenMembers(event) : (start: 0, count: 0)
+        makeRoom(extras.text.count + given.count + 16, before: end)
+        // A given value that ends the row so far is overwritten, any other is replaced when the row is put into order.
+        let isLast = isGiven && !isScattered && nextColumn == extraColumn + 1
+        if !isGiven, !isScattered, extraColumn >= nextColumn {
             fill(nextColumn, extraColumn)
             nextColumn = extraColumn + 1
-        } else {
+        } else if !isLast {
             isScattered = true
         }
         let field = out
@@ -36,13 +38,18 @@ extension RowDecoder {
         next.copyMemory(from: extras.text.base, byteCount: extras.text.count)
         next = FieldWriter.store(UInt8(ascii: "}"), at: next + extras.text.count)
         _ = FieldWriter.length(next - field - 4, at: field)
-        slots[extraColumn] = Slot(serial: serial, start: field - base)
-        out = next
+        if isLast {
+            let place = base + slots[extraColumn].start
+            place.copyMemory(from: field, byteCount: next - field)
+            out = place + (next - field)
+        } else {
+            slots[extraColumn] = Slot(serial: serial, start: field - base)
+            out = next
+        }
     }
 
     /// Where in the batch the members stand that the event gave the extra column itself, without the braces.
     private mutating func givenMembers(_ event: Bytes) throws(Refusal) -> (start: Int, count: Int) {
-        guard slots[extraColumn].serial == serial else { return (0, 0) }
         let field = base + slots[extraColumn].start
         let length = Int(Int32(bigEndian: field.loadUnaligned(as: Int32.self)))
         if length < 0 { return (0, 0) }

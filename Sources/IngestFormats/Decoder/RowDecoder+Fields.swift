@@ -14,15 +14,15 @@ extension RowDecoder {
             return try varcharField(p, plan.pointee.maximumLength)
         case .int2:
             let (value, next) = try whole(p, Int64(Int16.min)...Int64(Int16.max))
-            out = FieldWriter.integer(Int16(truncatingIfNeeded: value), at: out)
+            out = FieldWriter.int2(Int16(truncatingIfNeeded: value), at: out)
             return next
         case .int4:
             let (value, next) = try whole(p, Int64(Int32.min)...Int64(Int32.max))
-            out = FieldWriter.integer(Int32(truncatingIfNeeded: value), at: out)
+            out = FieldWriter.int4(Int32(truncatingIfNeeded: value), at: out)
             return next
         case .int8:
             let (value, next) = try whole(p, Int64.min...Int64.max)
-            out = FieldWriter.integer(value, at: out)
+            out = FieldWriter.int8(value, at: out)
             return next
         case .float8:
             let (value, next) = try double(p)
@@ -48,7 +48,7 @@ extension RowDecoder {
 
     /// The value at `p` is not one that the column takes: of another type, or no value at all.
     @inline(never)
-    func mismatch(_ p: Bytes) -> Refusal {
+    mutating func mismatch(_ p: Bytes) -> Refusal {
         switch p[0] {
         case UInt8(ascii: "\""), UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "-"), UInt8(ascii: "t"),
             UInt8(ascii: "f"), UInt8(ascii: "n"), UInt8(ascii: "0")...UInt8(ascii: "9"):
@@ -104,7 +104,7 @@ extension RowDecoder {
             let text = try string(p)
             do throws(ValueFault) {
                 let instant = try TimeText.instant(text.start, text.end, zone, &dayMemo)
-                out = FieldWriter.integer(instant, at: out)
+                out = FieldWriter.int8(instant, at: out)
             } catch {
                 throw Refusal(error.kind, at: p)
             }
@@ -112,7 +112,7 @@ extension RowDecoder {
         }
         let token = try number(p)
         do throws(ValueFault) {
-            out = FieldWriter.integer(try TimeText.unix(token.digits), at: out)
+            out = FieldWriter.int8(try TimeText.unix(token.digits), at: out)
         } catch {
             throw Refusal(error.kind, at: p)
         }
@@ -124,7 +124,7 @@ extension RowDecoder {
         guard p[0] == UInt8(ascii: "\"") else { throw mismatch(p) }
         let text = try string(p)
         do throws(ValueFault) {
-            out = FieldWriter.integer(try TimeText.date(text.start, text.end), at: out)
+            out = FieldWriter.int4(try TimeText.date(text.start, text.end), at: out)
         } catch {
             throw Refusal(error.kind, at: p)
         }

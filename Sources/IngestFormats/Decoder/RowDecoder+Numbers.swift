@@ -9,7 +9,7 @@ extension RowDecoder {
 
     /// The JSON number at `p`.
     @inline(__always)
-    func number(_ p: Bytes) throws(Refusal) -> NumberScan.Token {
+    mutating func number(_ p: Bytes) throws(Refusal) -> NumberScan.Token {
         guard p[0] == UInt8(ascii: "-") || p[0] &- 0x30 < 10 else { throw mismatch(p) }
         guard let token = NumberScan.json(p, end) else { throw badNumber(p) }
         return token

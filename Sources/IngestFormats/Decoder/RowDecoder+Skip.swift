@@ -68,7 +68,7 @@ extension RowDecoder {
 
     /// A member's key and colon; returns where its value begins.
     @inline(__always)
-    private func skipKey(_ first: Bytes, _ strictness: Strictness) throws(Refusal) -> Bytes {
+    private mutating func skipKey(_ first: Bytes, _ strictness: Strictness) throws(Refusal) -> Bytes {
         guard first < end, first[0] == UInt8(ascii: "\"") else { throw Refusal(.key, at: first) }
         let p = skipSpace(try skipString(first, strictness))
         guard p < end, p[0] == UInt8(ascii: ":") else { throw Refusal(.colon, at: p) }
@@ -77,12 +77,12 @@ extension RowDecoder {
 
     /// The string whose opening quote is at `p`.
     @inline(__always)
-    private func skipString(_ p: Bytes, _ strictness: Strictness) throws(Refusal) -> Bytes {
+    private mutating func skipString(_ p: Bytes, _ strictness: Strictness) throws(Refusal) -> Bytes {
         var s = p + 1
-        while hardEnd - s >= 16 {
-            let index = firstSpecial(UnsafeRawPointer(s).loadUnaligned(as: SIMD16<Int8>.self))
+        while hardEnd - s >= 8 {
+            let index = WordScan.firstSpecial(WordScan.load(s))
             s += index
-            if index == 16 { continue }
+            if index == 8 { continue }
             if s[0] == UInt8(ascii: "\"") { return s + 1 }
             s = try skipIntricate(s, strictness)
         }
@@ -90,7 +90,7 @@ extension RowDecoder {
     }
 
     @inline(never)
-    private func skipTail(_ first: Bytes, _ strictness: Strictness) throws(Refusal) -> Bytes {
+    private mutating func skipTail(_ first: Bytes, _ strictness: Strictness) throws(Refusal) -> Bytes {
         var s = first
         while s < end {
             if s[0] == UInt8(ascii: "\"") { return s + 1 }
@@ -105,7 +105,7 @@ extension RowDecoder {
 
     /// The escape, or the character beyond ASCII, at `s`.
     @inline(never)
-    private func skipIntricate(_ s: Bytes, _ strictness: Strictness) throws(Refusal) -> Bytes {
+    private mutating func skipIntricate(_ s: Bytes, _ strictness: Strictness) throws(Refusal) -> Bytes {
         guard s < end else { throw Refusal(.stringEnd, at: s) }
         if s[0] < 0x20 { throw Refusal(.controlCharacter, at: s) }
         if s[0] >= 0x80 {
@@ -133,7 +133,7 @@ extension RowDecoder {
     }
 
     @inline(__always)
-    private func skipNumber(_ p: Bytes, _ strictness: Strictness) throws(Refusal) -> Bytes {
+    private mutating func skipNumber(_ p: Bytes, _ strictness: Strictness) throws(Refusal) -> Bytes {
         guard let token = NumberScan.json(p, end) else { throw badNumber(p) }
         if strictness == .jsonb, token.end - p > 1000 || token.digits.exponent != 0 {
             do throws(NumericField.Overflow) {
@@ -147,7 +147,7 @@ extension RowDecoder {
 
     /// A number that breaks off at the end of the text is cut short, any other is no number.
     @inline(never)
-    func badNumber(_ p: Bytes) -> Refusal {
+    mutating func badNumber(_ p: Bytes) -> Refusal {
         var s = p
         while s < end,
             hexDigit(s[0]) <= 15 || s[0] == UInt8(ascii: "-") || s[0] == UInt8(ascii: "+")
@@ -160,14 +160,14 @@ extension RowDecoder {
 
     /// One of the words `true`, `false` and `null`, whose first letter was seen.
     @inline(__always)
-    func literal(_ p: Bytes, _ word: StaticString) throws(Refusal) -> Bytes {
+    mutating func literal(_ p: Bytes, _ word: StaticString) throws(Refusal) -> Bytes {
         let count = word.utf8CodeUnitCount
         guard end - p >= count, same(p, word.utf8Start, count) else { throw badLiteral(p, word) }
         return p + count
     }
 
     @inline(never)
-    private func badLiteral(_ p: Bytes, _ word: StaticString) -> Refusal {
+    private mutating func badLiteral(_ p: Bytes, _ word: StaticString) -> Refusal {
         var index = 0
         while p + index < end, p[index] == word.utf8Start[index] { index += 1 }
         return p + index == end ? Refusal(.literal, at: end) : Refusal(.literal, at: p)

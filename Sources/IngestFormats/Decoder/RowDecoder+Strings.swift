@@ -15,10 +15,10 @@ extension RowDecoder {
     mutating func string(_ p: Bytes) throws(Refusal) -> StringSpan {
         let first = p + 1
         var s = first
-        while hardEnd - s >= 16 {
-            let index = firstSpecial(UnsafeRawPointer(s).loadUnaligned(as: SIMD16<Int8>.self))
+        while hardEnd - s >= 8 {
+            let index = WordScan.firstSpecial(WordScan.load(s))
             s += index
-            if index == 16 { continue }
+            if index == 8 { continue }
             if s[0] == UInt8(ascii: "\"") { return StringSpan(start: first, end: s, next: s + 1) }
             break
         }
@@ -58,7 +58,7 @@ extension RowDecoder {
     }
 
     /// Decodes the escape at `s`, writing at most four bytes to `o`; returns the address behind it.
-    private func escape(_ s: Bytes, _ o: inout UnsafeMutablePointer<UInt8>) throws(Refusal) -> Bytes {
+    private mutating func escape(_ s: Bytes, _ o: inout UnsafeMutablePointer<UInt8>) throws(Refusal) -> Bytes {
         guard end - s >= 2 else { throw Refusal(.stringEnd, at: end) }
         switch s[1] {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): o[0] = s[1]
@@ -79,7 +79,7 @@ extension RowDecoder {
     }
 
     /// The scalar value of the `\u` escape at `s`, or of the surrogate pair of two, and the address behind.
-    func unicodeEscape(_ s: Bytes) throws(Refusal) -> (scalar: UInt32, next: Bytes) {
+    mutating func unicodeEscape(_ s: Bytes) throws(Refusal) -> (scalar: UInt32, next: Bytes) {
         guard end - s >= 6 else { throw Refusal(.escape, at: s) }
         guard let first = hexWord(s + 2) else { throw Refusal(.escape, at: s) }
         if first & 0xF800 != 0xD800 { return (first, s + 6) }
@@ -100,17 +100,17 @@ extension RowDecoder {
         return next
     }
 
-    /// Copies a string's content, decoded, to `o`, where there is room for all that the event can add and 16 bytes more.
+    /// Copies a string's content, decoded, to `o`, where there is room for all that the event can add and 8 bytes more.
     @inline(__always)
-    private func copyText(_ first: Bytes, _ o: inout UnsafeMutablePointer<UInt8>) throws(Refusal) -> Bytes {
+    private mutating func copyText(_ first: Bytes, _ o: inout UnsafeMutablePointer<UInt8>) throws(Refusal) -> Bytes {
         var s = first
-        while hardEnd - s >= 16 {
-            let bytes = UnsafeRawPointer(s).loadUnaligned(as: SIMD16<Int8>.self)
-            UnsafeMutableRawPointer(o).storeBytes(of: bytes, as: SIMD16<Int8>.self)
-            let index = firstSpecial(bytes)
+        while hardEnd - s >= 8 {
+            let word = WordScan.load(s)
+            UnsafeMutableRawPointer(o).storeBytes(of: word.littleEndian, as: UInt64.self)
+            let index = WordScan.firstSpecial(word)
             s += index
             o += index
-            if index == 16 { continue }
+            if index == 8 { continue }
             if s[0] == UInt8(ascii: "\"") { return s + 1 }
             s = try copyIntricate(s, &o)
         }
@@ -119,7 +119,8 @@ extension RowDecoder {
 
     /// Copies the escape, or the run of characters beyond ASCII, at `s`.
     @inline(never)
-    private func copyIntricate(_ first: Bytes, _ o: inout UnsafeMutablePointer<UInt8>) throws(Refusal) -> Bytes {
+    private mutating func copyIntricate(_ first: Bytes, _ o: inout UnsafeMutablePointer<UInt8>) throws(Refusal) -> Bytes
+    {
         if first[0] == UInt8(ascii: "\\") { return try escape(first, &o) }
         if first[0] < 0x20 {
             throw Refusal(first < end ? .controlCharacter : .stringEnd, at: first)
@@ -139,7 +140,7 @@ extension RowDecoder {
 
     /// The last bytes of the body, one by one.
     @inline(never)
-    private func copyTail(_ first: Bytes, _ o: inout UnsafeMutablePointer<UInt8>) throws(Refusal) -> Bytes {
+    private mutating func copyTail(_ first: Bytes, _ o: inout UnsafeMutablePointer<UInt8>) throws(Refusal) -> Bytes {
         var s = first
         while s < end {
             if s[0] == UInt8(ascii: "\"") { return s + 1 }

@@ -2,8 +2,10 @@ import Records
 
 /// The decoder proper: raw addresses and plain values only, so that the inner loops touch no reference count.
 ///
-/// Owner: its ``EventDecoder``. The addresses into body and batch mean something during `decode` only.
-struct RowDecoder {
+/// Its methods on the hot path are mutating even where they change nothing: the compiler (Swift 6.3) copies a borrowed value
+/// of this size to the stack on every call, and never an inout one; that was more than half of the time. For the same reason
+/// it is not copyable. Owner: its ``EventDecoder``. The addresses into body and batch mean something during `decode` only.
+struct RowDecoder: ~Copyable {
     typealias Bytes = UnsafePointer<UInt8>
 
     /// Where a column's field of the open row begins, if it was given: `serial` is then that of the row.
@@ -82,12 +84,10 @@ struct RowDecoder {
         (out, outEnd) = (base, base)
     }
 
-    func deallocate() {
+    deinit {
         slots.deallocate()
         follower.deallocate()
         brackets.deallocate()
-        scratch.deallocate()
-        extras.deallocate()
     }
 
     /// Makes sure that `count` bytes more, and all that the rest of the event can add, fit behind `out`.
@@ -112,13 +112,13 @@ struct RowDecoder {
     }
 
     @inline(__always)
-    func skipSpace(_ p: Bytes) -> Bytes {
+    mutating func skipSpace(_ p: Bytes) -> Bytes {
         if p < end, p[0] > 0x20 { return p }
         return skipSpaces(p)
     }
 
     @inline(never)
-    private func skipSpaces(_ first: Bytes) -> Bytes {
+    private mutating func skipSpaces(_ first: Bytes) -> Bytes {
         var p = first
         while p < end, p[0] == 0x20 || p[0] == 0x0A || p[0] == 0x0D || p[0] == 0x09 {
             p += 1

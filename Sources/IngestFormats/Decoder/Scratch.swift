@@ -1,10 +1,10 @@
 /// A growing buffer that keeps its memory from event to event.
-struct Scratch {
+struct Scratch: ~Copyable {
     private(set) var base = UnsafeMutablePointer<UInt8>.allocate(capacity: 256)
     private var capacity = 256
     var count = 0
 
-    func deallocate() {
+    deinit {
         base.deallocate()
     }
 

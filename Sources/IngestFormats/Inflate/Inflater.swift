@@ -1,41 +1,6 @@
 import CLZ4
 import CZlib
 
-/// How a request's body is compressed: the tokens of HTTP's `Content-Encoding`.
-package enum ContentCoding: String, Hashable, Sendable, CaseIterable {
-    /// RFC 1952; several members after one another are one body.
-    case gzip
-    /// The zlib format of RFC 1950, which is what HTTP means by the word.
-    case deflate
-    /// LZ4 frames; several after one another are one body.
-    case lz4
-}
-
-/// Why a body could not be inflated.
-package enum InflateFault: Error, Hashable, Sendable {
-    /// More than `limit` bytes come out.
-    case tooLarge(limit: Int)
-    /// The body ends within the compressed data.
-    case truncated
-    /// Not that coding, or damaged; `offset` is where in the body that was noticed.
-    case damaged(offset: Int, reason: String)
-    /// Something stands behind the compressed data, from `offset` on.
-    case trailing(offset: Int)
-    case outOfMemory
-}
-
-extension InflateFault: CustomStringConvertible {
-    package var description: String {
-        switch self {
-        case .tooLarge(let limit): "the body inflates to more than \(limit) bytes"
-        case .truncated: "the compressed body ends before its end"
-        case .damaged(let offset, let reason): "the compressed body is damaged at byte \(offset): \(reason)"
-        case .trailing(let offset): "something follows the compressed data at byte \(offset)"
-        case .outOfMemory: "no memory to inflate the body"
-        }
-    }
-}
-
 /// Inflates request bodies into a buffer of its own.
 ///
 /// Owner: one event loop or thread at a time. The buffer grows with what really comes out, never by a length that the body

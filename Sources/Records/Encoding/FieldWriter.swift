@@ -8,33 +8,54 @@ package enum FieldWriter {
     /// The most bytes that a field of any type without a length of its own takes, its length word included.
     package static let fixedFieldLimit = 24
 
+    // Plain overloads rather than one generic function: the callers stand in other modules, where a generic one that is not
+    // specialized costs a call through a witness table per value.
+
     @inlinable
     @inline(__always)
-    package static func store<Value: FixedWidthInteger>(
-        _ value: Value,
-        at out: UnsafeMutableRawPointer
-    ) -> UnsafeMutableRawPointer {
-        out.storeBytes(of: value.bigEndian, as: Value.self)
-        return out + MemoryLayout<Value>.size
+    package static func store(_ value: UInt8, at out: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        out.storeBytes(of: value, as: UInt8.self)
+        return out + 1
+    }
+
+    @inlinable
+    @inline(__always)
+    package static func store(_ value: UInt16, at out: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        out.storeBytes(of: value.bigEndian, as: UInt16.self)
+        return out + 2
+    }
+
+    @inlinable
+    @inline(__always)
+    package static func store(_ value: UInt32, at out: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        out.storeBytes(of: value.bigEndian, as: UInt32.self)
+        return out + 4
+    }
+
+    @inlinable
+    @inline(__always)
+    package static func store(_ value: UInt64, at out: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        out.storeBytes(of: value.bigEndian, as: UInt64.self)
+        return out + 8
     }
 
     /// The field count that every tuple begins with.
     @inlinable
     @inline(__always)
     package static func fieldCount(_ count: Int, at out: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
-        store(Int16(truncatingIfNeeded: count), at: out)
+        store(UInt16(truncatingIfNeeded: count), at: out)
     }
 
     @inlinable
     @inline(__always)
     package static func null(at out: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
-        store(Int32(-1), at: out)
+        store(UInt32.max, at: out)
     }
 
     @inlinable
     @inline(__always)
     package static func length(_ count: Int, at out: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
-        store(Int32(truncatingIfNeeded: count), at: out)
+        store(UInt32(truncatingIfNeeded: count), at: out)
     }
 
     @inlinable
@@ -43,26 +64,36 @@ package enum FieldWriter {
         store(UInt8(value ? 1 : 0), at: length(1, at: out))
     }
 
-    /// `int2`, `int4`, `int8`, and `timestamp`, `timestamptz` and `date`, which travel as integers.
     @inlinable
     @inline(__always)
-    package static func integer<Value: FixedWidthInteger>(
-        _ value: Value,
-        at out: UnsafeMutableRawPointer
-    ) -> UnsafeMutableRawPointer {
-        store(value, at: length(MemoryLayout<Value>.size, at: out))
+    package static func int2(_ value: Int16, at out: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        store(UInt16(bitPattern: value), at: length(2, at: out))
+    }
+
+    /// `int4`, and `date` as days from 2000-01-01.
+    @inlinable
+    @inline(__always)
+    package static func int4(_ value: Int32, at out: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        store(UInt32(bitPattern: value), at: length(4, at: out))
+    }
+
+    /// `int8`, and `timestamp` and `timestamptz` as microseconds from 2000-01-01.
+    @inlinable
+    @inline(__always)
+    package static func int8(_ value: Int64, at out: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        store(UInt64(bitPattern: value), at: length(8, at: out))
     }
 
     @inlinable
     @inline(__always)
     package static func float4(_ value: Float, at out: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
-        integer(value.bitPattern, at: out)
+        store(value.bitPattern, at: length(4, at: out))
     }
 
     @inlinable
     @inline(__always)
     package static func float8(_ value: Double, at out: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
-        integer(value.bitPattern, at: out)
+        store(value.bitPattern, at: length(8, at: out))
     }
 
     /// `text`, `varchar`, `json` and `bytea`: the bytes as they are.
@@ -141,12 +172,12 @@ package enum FieldWriter {
         let empty = elements == 0
         let fieldEnd = empty ? start + 16 : end
         var next = length(fieldEnd - start - 4, at: start)
-        next = store(Int32(empty ? 0 : 1), at: next)
-        next = store(Int32(hasNull ? 1 : 0), at: next)
+        next = store(UInt32(empty ? 0 : 1), at: next)
+        next = store(UInt32(hasNull ? 1 : 0), at: next)
         next = store(elementType, at: next)
         if !empty {
-            next = store(Int32(truncatingIfNeeded: elements), at: next)
-            _ = store(Int32(1), at: next)
+            next = store(UInt32(truncatingIfNeeded: elements), at: next)
+            _ = store(UInt32(1), at: next)
         }
         return fieldEnd
     }

@@ -76,7 +76,7 @@ package enum NumericField {
         let negative = plan.digits.isNegative && plan.count > 0
         var next = FieldWriter.length(plan.byteCount - 4, at: out)
         next = FieldWriter.store(UInt16(truncatingIfNeeded: plan.words), at: next)
-        next = FieldWriter.store(Int16(truncatingIfNeeded: plan.weight), at: next)
+        next = FieldWriter.store(UInt16(truncatingIfNeeded: plan.weight), at: next)
         next = FieldWriter.store(UInt16(negative ? 0x4000 : 0), at: next)
         next = FieldWriter.store(UInt16(truncatingIfNeeded: plan.scale), at: next)
         var taken = 0

@@ -13,9 +13,16 @@ extension RowBatch {
         write(5) { FieldWriter.bool(value, at: $0) }
     }
 
-    /// `int2` takes an Int16, `int4` an Int32, `int8` an Int64.
-    package func append<Value: FixedWidthInteger>(integer value: Value) {
-        write(12) { FieldWriter.integer(value, at: $0) }
+    package func append(int2 value: Int16) {
+        write(6) { FieldWriter.int2(value, at: $0) }
+    }
+
+    package func append(int4 value: Int32) {
+        write(8) { FieldWriter.int4(value, at: $0) }
+    }
+
+    package func append(int8 value: Int64) {
+        write(12) { FieldWriter.int8(value, at: $0) }
     }
 
     package func append(float4 value: Float) {
@@ -60,12 +67,12 @@ extension RowBatch {
 
     /// Microseconds from 2000-01-01 00:00:00; `Int64.max` and `Int64.min` are the infinities.
     package func append(timestamp microseconds: Int64) {
-        append(integer: microseconds)
+        append(int8: microseconds)
     }
 
     /// Days from 2000-01-01; `Int32.max` and `Int32.min` are the infinities.
     package func append(date days: Int32) {
-        append(integer: days)
+        append(int4: days)
     }
 
     package func append(uuidHigh high: UInt64, low: UInt64) {
@@ -90,7 +97,7 @@ extension RowBatch {
 
     package func append(int8Array elements: [Int64?]) {
         let room = FieldWriter.arrayHeader + 12 * elements.count
-        appendArray(elements, of: ElementType.int8, room: room) { FieldWriter.integer($0, at: $1) }
+        appendArray(elements, of: ElementType.int8, room: room) { FieldWriter.int8($0, at: $1) }
     }
 
     package func append(float8Array elements: [Double?]) {

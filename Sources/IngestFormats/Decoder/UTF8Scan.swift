@@ -1,17 +1,3 @@
-/// The first byte that ends or interrupts a string's plain ASCII: a quote, a backslash, a control character or a byte of a
-/// longer UTF-8 sequence.
-///
-/// - Returns: its index within the 16 bytes at `bytes`, or 16 if all are plain.
-@inline(__always)
-func firstSpecial(_ bytes: SIMD16<Int8>) -> Int {
-    // As signed numbers, control characters and the bytes from 0x80 on are the ones below 0x20.
-    let mask = (bytes .== 0x22) .| (bytes .== 0x5C) .| (bytes .< 0x20)
-    let words = unsafeBitCast(mask, to: SIMD2<UInt64>.self)
-    if words[0] != 0 { return words[0].trailingZeroBitCount >> 3 }
-    if words[1] != 0 { return 8 + words[1].trailingZeroBitCount >> 3 }
-    return 16
-}
-
 /// UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF.
 enum UTF8Scan {
     /// The length of the sequence of two to four bytes at `p`; 0 if there is none that ends before `end`.
