@@ -1,5 +1,6 @@
 // Method: render a line and compare it whole.
 
+import Logging
 import Testing
 
 @testable import ForebayRuntime
