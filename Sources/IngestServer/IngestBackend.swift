@@ -1,15 +1,17 @@
 package import IngestFormats
 package import Records
 
-/// What the listeners need of the rest of the proxy. Implemented over the queue by the runtime, and by a script in tests.
+/// What the listeners need of the rest of the proxy. Implemented over the queue by the runtime, and by a script in
+/// tests.
 ///
-/// Every call comes from an event loop, from several at once, and must neither block nor wait: no file, no socket, no lock
-/// that is held while somebody else does such a thing.
+/// Every call comes from an event loop, from several at once, and must neither block nor wait: no file, no socket, no
+/// lock that is held while somebody else does such a thing.
 package protocol IngestBackend: AnyObject, Sendable {
     /// The plan of a stream, nil for a stream that is not configured.
     ///
-    /// Called once per request, so it must be cheap. May answer with another plan later (the table was altered); the listeners
-    /// keep one decoder per plan and loop, told apart by identity, so equal answers should be the same object.
+    /// Called once per request, so it must be cheap. May answer with another plan later (the table was altered); the
+    /// listeners keep one decoder per plan and loop, told apart by identity, so equal answers should be the same
+    /// object.
     func plan(for stream: String) -> DecodePlan?
 
     /// Who may send: `token` is the bearer token as sent, nil if there was none.

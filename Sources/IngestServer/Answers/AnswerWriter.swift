@@ -1,7 +1,8 @@
 import NIOCore
 import Records
 
-/// Puts answers into bytes. Owner: an event loop; it keeps the text of the queue id and the date, which hardly ever change.
+/// Puts answers into bytes. Owner: an event loop; it keeps the text of the queue id and the date, which hardly ever
+/// change.
 struct AnswerWriter {
     private var queue: QueueID?
     private var queueText: [UInt8] = []

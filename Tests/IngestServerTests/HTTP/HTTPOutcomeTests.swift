@@ -4,7 +4,8 @@ import Testing
 
 @testable import IngestServer
 
-/// What the queue says, as HTTP says it: each outcome with its status, its Retry-After and its document; keys, order and waits.
+/// What the queue says, as HTTP says it: each outcome with its status, its Retry-After and its document; keys, order
+/// and waits.
 @Suite struct HTTPOutcomeTests {
     private static let receipt = "00112233-4455-4677-8899-aabbccddeeff"
 
