@@ -21,9 +21,12 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -57,41 +60,54 @@ let package = Package(
         part("SegmentedLog", ["Records", "CChecksum", "CLZ4", "COpenSSL"]),
         part("Delivery", ["Records"]),
         part("DurableQueue", ["Records", "Instruments", "SegmentedLog", log]),
-        part("LibPQClient", ["Records", "Delivery", "CLibPQ"]),
+        .target(name: "DatabaseSchema", resources: [.embedInCode("sql")], swiftSettings: strict),
+        part("LibPQClient", ["Records", "Delivery", "DatabaseSchema", "CLibPQ"]),
         part("IngestServer", ["Records", "Instruments", "IngestFormats", "COpenSSL", nioCore, nioPosix, nioSSL, log]),
-        part("OpsServer", ["Records", hummingbird, nioCore, lifecycle, log]),
+        part("OpsServer", ["Records", "Instruments", hummingbird, nioCore, lifecycle, log]),
         part(
             "ForebayRuntime",
             [
                 "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "DurableQueue", "LibPQClient",
-                "IngestServer", "OpsServer", lifecycle, log, yams, nioCore, nioPosix,
+                "IngestServer", "OpsServer", "COpenSSL", lifecycle, signals, log, yams, nioCore, nioPosix,
             ]
         ),
+        part("AgentKit", ["CLibPQ", asyncHTTPClient, hdrHistogram, nioCore, nioHTTP1, nioPosix, nioSSL]),
         .executableTarget(
             name: "forebay",
             dependencies: [
                 "Records", "IngestFormats", "SegmentedLog", "DurableQueue", "Delivery", "LibPQClient", "ForebayRuntime",
-                argumentParser, asyncHTTPClient, hdrHistogram, log, lifecycle, nioCore, nioPosix,
+                "OpsServer", "AgentKit", argumentParser, asyncHTTPClient, log, nioCore, nioFoundation, nioHTTP1,
             ],
             swiftSettings: strict
         ),
+
+        // Support: disposable clusters, agents that keep a journal, and the drills that use both.
         part("LocalPostgres"),
         .executableTarget(
             name: "local-cluster",
             dependencies: ["LocalPostgres", argumentParser],
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "drill-agents",
+            dependencies: ["AgentKit", argumentParser],
+            swiftSettings: strict
+        ),
+        .executableTarget(name: "drill", dependencies: ["LocalPostgres", argumentParser], swiftSettings: strict),
 
         tests("ArchitectureTests", []),
         tests("RecordsTests", ["Records"]),
         tests("InstrumentsTests", ["Instruments"]),
-        tests("IngestFormatsTests", ["IngestFormats", "Records"]),
+        tests("IngestFormatsTests", ["IngestFormats", "Records", "CLZ4", "CZlib"]),
         tests("SegmentedLogTests", ["SegmentedLog", "Records", "CChecksum"]),
         tests("DeliveryTests", ["Delivery", "Records"]),
         tests("DurableQueueTests", ["DurableQueue", "SegmentedLog", "Records", "Instruments"]),
-        tests("LibPQClientTests", ["LibPQClient", "Delivery", "Records", "LocalPostgres"]),
-        tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix]),
-        tests("ForebayRuntimeTests", ["ForebayRuntime", "Records", log]),
-        tests("EndToEndTests", ["ForebayRuntime", "Records", "LocalPostgres", asyncHTTPClient]),
+        tests("LibPQClientTests", ["LibPQClient", "DatabaseSchema", "Delivery", "Records", "LocalPostgres"]),
+        tests("LocalPostgresTests", ["LocalPostgres"]),
+        tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix, nioHTTP1]),
+        tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),
+        tests("ForebayRuntimeTests", ["ForebayRuntime", "Delivery", "IngestFormats", "Records", log]),
+        tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),
+        tests("EndToEndTests", ["LocalPostgres"]),
     ]
 )

@@ -7,10 +7,21 @@ package import Records
 package protocol Destination: AnyObject {
     /// Connects if need be, raises the epoch of the lane's ledger row (making the row if there is none) and returns the row.
     func claim(_ lane: LaneKey) throws(DeliveryFault) -> LedgerRow
+    /// The lane's ledger row as the primary shows it now, without claiming; nil if there is none. Faults are those of a claim.
+    func ledger(of lane: LaneKey) throws(DeliveryFault) -> LedgerRow?
     /// Sends the rows and advances the ledger, in one transaction and one round trip.
     func flush(_ flush: Flush) throws(DeliveryFault) -> FlushReceipt
+    /// The same, and calls `whileWaiting` once, on this thread, between sending and waiting for the answer: the lane reads its next rows
+    /// then. An implementation may leave the call out, at the price of the server waiting for that reading.
+    func flush(_ flush: Flush, whileWaiting: () -> Void) throws(DeliveryFault) -> FlushReceipt
     /// Closes the connection, if there is one.
     func disconnect()
+}
+
+extension Destination {
+    package func flush(_ flush: Flush, whileWaiting: () -> Void) throws(DeliveryFault) -> FlushReceipt {
+        try self.flush(flush)
+    }
 }
 
 /// A lane's row in `forebay.ledger`, as of a claim.

@@ -63,6 +63,16 @@ extension Problem {
         detail: "There is nothing at this path; events go to POST /v1/ingest/{stream}."
     )
 
+    /// Why there is no plan for a stream: it is not configured (404), or its table has never been read (503).
+    static func noPlan(for stream: String, _ backend: any IngestBackend) -> Problem {
+        guard let reason = backend.absence(of: stream) else { return unknownStream(stream) }
+        return unavailable(
+            "stream-not-ready",
+            detail: "The stream \(quoted(stream)) is not ready: \(reason); nothing of this request was stored.",
+            retryAfter: 5
+        )
+    }
+
     static func unknownStream(_ name: String) -> Problem {
         Problem(
             404,

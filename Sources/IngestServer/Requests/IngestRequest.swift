@@ -74,7 +74,7 @@ extension IngestRequest {
         case .unauthenticated: throw .unauthenticated
         case .forbidden: throw .forbidden(stream)
         }
-        guard let plan = backend.plan(for: stream) else { throw .unknownStream(stream) }
+        guard let plan = backend.plan(for: stream) else { throw .noPlan(for: stream, backend) }
         var request = IngestRequest(stream: stream, plan: plan)
         if let query = head.query {
             try request.readQuery(query.bytes(of: base), backend: backend)

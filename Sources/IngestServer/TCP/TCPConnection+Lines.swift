@@ -120,13 +120,13 @@ extension TCPConnection {
                 session = .open(sender)
                 return
             }
-            problem = .unknownStream(stream)
+            problem = .noPlan(for: stream, loop.backend)
         case .unauthenticated:
             problem = Problem(401, "", "", detail: "A known token is expected: {\"forebay\":{\"token\":\"…\"}}.")
         case .forbidden:
             problem = .forbidden(stream)
         }
-        endSession(reason: problem.detail, retry: false, loop.eventLoop.now)
+        endSession(reason: problem.detail, retry: problem.status == 503, loop.eventLoop.now)
     }
 
     // MARK: - Keys
@@ -169,7 +169,7 @@ extension TCPConnection {
 
     private func plan(of sender: Sender, _ now: NIODeadline) -> DecodePlan? {
         if let plan = loop.backend.plan(for: sender.stream) { return plan }
-        endSession(reason: Problem.unknownStream(sender.stream).detail, retry: true, now)
+        endSession(reason: Problem.noPlan(for: sender.stream, loop.backend).detail, retry: true, now)
         return nil
     }
 

@@ -151,6 +151,13 @@ final class ScriptedBackend: IngestBackend {
 
     // MARK: - IngestBackend
 
+    /// The stream that is configured, and whose table nobody has read yet.
+    static let waitingStream = "waiting"
+
+    func absence(of stream: String) -> String? {
+        stream == Self.waitingStream ? "its table has not been read yet" : nil
+    }
+
     func plan(for stream: String) -> DecodePlan? { state.withLock { $0.plans[stream] } }
 
     func authorize(token: String?, stream: String) -> Authorization {

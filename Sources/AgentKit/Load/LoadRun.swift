@@ -1,0 +1,78 @@
+import NIOCore
+import NIOPosix
+
+/// `forebay bench`: runs a load plan and reports what came of it.
+package struct LoadRun: Sendable {
+    package var plan: LoadPlan
+    /// The proxy's process, for its use of processor and memory; nil if that is not wanted.
+    package var pid: Int?
+
+    package init(plan: LoadPlan, pid: Int? = nil) {
+        self.plan = plan
+        self.pid = pid
+    }
+
+    /// Runs the plan; returns after its end and the answers that were waited for.
+    package func run() async throws -> LoadReport {
+        let requests = PreparedRequests(plan: plan)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: plan.threads)
+        // A little ahead, so that every connection stands when the schedule begins.
+        let start = NIODeadline.now() + .milliseconds(200)
+        let workers = (0..<plan.threads).map { _ in
+            LoadWorker(plan: plan, requests: requests, eventLoop: group.next(), start: start)
+        }
+        let connections = (0..<plan.connections).map { number in
+            LoadConnection(worker: workers[number % workers.count], number: number)
+        }
+        async let usage = observe(from: start)
+        for (number, connection) in connections.enumerated() {
+            workers[number % workers.count].eventLoop.execute { connection.connect() }
+        }
+        let patience = TimeAmount(plan.end + plan.patience)
+        for (number, connection) in connections.enumerated() {
+            workers[number % workers.count].eventLoop.scheduleTask(deadline: start + patience) { connection.giveUp() }
+        }
+        for connection in connections {
+            try await connection.whenFinished.get()
+        }
+        var statistics = LoadStatistics()
+        for worker in workers {
+            statistics.add(try await worker.eventLoop.submit { worker.statistics }.get())
+        }
+        let observed = try await usage
+        try await group.shutdownGracefully()
+        return LoadReport(
+            plan: plan,
+            statistics: statistics,
+            bytesPerRequest: requests.bytesPerRequest,
+            usage: observed
+        )
+    }
+
+    /// Watches both processes over the measured part.
+    private func observe(from start: NIODeadline) async throws -> LoadReport.Usage {
+        try await sleep(until: start + TimeAmount(plan.warmup))
+        let own = ProcessUsage.ownCPU
+        let before = pid.flatMap { ProcessUsage(pid: $0) }
+        var peak = before?.residentBytes ?? 0
+        let end = start + TimeAmount(plan.end)
+        while NIODeadline.now() < end {
+            try await sleep(until: min(end, .now() + .milliseconds(100)))
+            peak = max(peak, pid.flatMap { ProcessUsage(pid: $0)?.residentBytes } ?? 0)
+        }
+        let after = pid.flatMap { ProcessUsage(pid: $0) }
+        var usage = LoadReport.Usage(generatorCPU: ProcessUsage.ownCPU - own)
+        if let before, let after {
+            usage.proxyCPU = after.cpu - before.cpu
+            usage.proxyPeakBytes = peak
+        }
+        return usage
+    }
+
+    private func sleep(until moment: NIODeadline) async throws {
+        let left = moment - .now()
+        if left > .zero {
+            try await Task.sleep(for: .nanoseconds(left.nanoseconds))
+        }
+    }
+}

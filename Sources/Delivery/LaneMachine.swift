@@ -1,0 +1,403 @@
+import Records
+
+/// What the lane of a queue does next, and what each answer means. Calls nothing: ``LaneDelivery`` translates.
+///
+/// ```
+/// unclaimed ──claim──▶ claimed ──flush──▶ flushing ──settled──▶ claimed
+///     ▲                   │                  ├──refused──▶ refused ──ledger unmoved──▶ claimed
+///     ├──── any fault ────┴──────────────────┴─────────────────┘
+///     └──▶ held (looks again by claiming)        any ──▶ stopped
+/// ```
+struct LaneMachine {
+    private enum State {
+        /// Nobody's, or in doubt. To `claimed` or `held` by the next claim, made at `retry` or later.
+        case unclaimed(retry: Duration, failed: FailedFlush?)
+        /// Ours, nothing under way. To `flushing`; to itself, paused, if the queue or the dead-letter store fails; to `unclaimed` if a check
+        /// finds the ledger elsewhere.
+        case claimed(LedgerRow, Idle)
+        /// A flush is on its way. To `claimed` if it is settled, to `refused` if the server said what is wrong with it, else to `unclaimed`.
+        case flushing(LedgerRow, Attempt)
+        /// A healthy server refused a flush for what it holds, so its transaction is gone and nothing is in doubt. To `claimed` if the ledger is
+        /// still where it was, else to `unclaimed`.
+        case refused(LedgerRow, FailedFlush)
+        /// The lane can't go on by itself. To `unclaimed` at `retry`, to look again.
+        case held(Hold, retry: Duration)
+        /// Nothing leads on from here.
+        case stopped
+    }
+
+    /// A flush, as far as its outcome depends on it.
+    struct Attempt: Equatable {
+        var from: Offset
+        var to: Offset
+        var rows: Int
+        var bytes: Int
+        /// The first and the last row sent; nil if none is.
+        var sent: ClosedRange<Offset>?
+        /// The stream of each part, in the order of the parts.
+        var streams: [String]
+    }
+
+    /// A claimed lane with nothing under way.
+    private struct Idle {
+        /// Nothing is tried before.
+        var pausedUntil = Duration.zero
+        /// Since when rows have been waiting for more rows; nil if there are none.
+        var rowsSince: Duration?
+        /// When the ledger is looked at, if nothing was flushed until then.
+        var checkAt: Duration
+    }
+
+    private struct FailedFlush {
+        var attempt: Attempt
+        var fault: DeliveryFault
+        /// The row that the server's report names.
+        var named: Offset?
+    }
+
+    private let settings: DeliverySettings
+    private var state = State.unclaimed(retry: .zero, failed: nil)
+    /// The last offset that was on disk when the queue was opened; nil once a claim has been compared with it.
+    private var opened: Offset?
+    private var backoff: Backoff
+    private var size: BatchSize
+    private var search = PoisonSearch()
+    private var parked: ParkedStreams
+    /// Rows that are known to be bad and are not in the dead-letter store yet.
+    private var condemned: [Offset: DeadLetter.Reason] = [:]
+
+    init(settings: DeliverySettings, opened: Offset) {
+        self.settings = settings
+        self.opened = opened
+        backoff = Backoff(first: settings.firstPause, longest: settings.longestPause)
+        size = BatchSize(
+            initial: settings.initialRows,
+            maximum: settings.maximumRows,
+            target: settings.targetDuration
+        )
+        parked = ParkedStreams(period: settings.parkedFor)
+    }
+
+    // MARK: What to do
+
+    enum Action: Equatable {
+        case claim
+        case flush(FlushOrder)
+        /// Look at the ledger: after a refusal, and when the lane has been idle for long. A failover may have taken back what the lane believes
+        /// delivered, and nothing else would tell an idle lane.
+        case check
+        case waitForData(until: Duration?)
+        case sleep(until: Duration)
+        case hold(Hold, until: Duration)
+        case stop
+    }
+
+    /// - Parameters:
+    ///   - durable: the queue's last offset on disk.
+    ///   - awaited: the highest offset that somebody waits for to be committed.
+    mutating func next(now: Duration, durable: Offset, awaited: Offset) -> Action {
+        switch state {
+        case .unclaimed(let retry, _):
+            return now < retry ? .sleep(until: retry) : .claim
+        case .claimed(let ledger, var idle):
+            if now < idle.pausedUntil { return .sleep(until: idle.pausedUntil) }
+            guard durable > ledger.position else {
+                return now < idle.checkAt ? .waitForData(until: idle.checkAt) : .check
+            }
+            let since = idle.rowsSince ?? now
+            let isEnough = ledger.position.distance(to: durable) >= size.rows
+            let isHurried = awaited > ledger.position || search.isActive || !condemned.isEmpty
+            if !isEnough, !isHurried, now < since + settings.maximumDelay {
+                idle.rowsSince = since
+                state = .claimed(ledger, idle)
+                return .waitForData(until: since + settings.maximumDelay)
+            }
+            return .flush(order(after: ledger, now: now))
+        case .refused:
+            return .check
+        case .held(let hold, let retry):
+            guard now >= retry else { return .hold(hold, until: retry) }
+            state = .unclaimed(retry: .zero, failed: nil)
+            return .claim
+        case .flushing:
+            preconditionFailure("a flush is under way, and its outcome has not been told")
+        case .stopped:
+            return .stop
+        }
+    }
+
+    private func order(after ledger: LedgerRow, now: Duration) -> FlushOrder {
+        let limit = search.limit(maximumRows: settings.maximumRows)
+        return FlushOrder(
+            epoch: ledger.epoch,
+            from: ledger.position,
+            rows: limit?.rows ?? size.rows,
+            bytes: settings.maximumBytes,
+            through: limit?.through,
+            condemned: condemned,
+            parked: parked.aside(at: now)
+        )
+    }
+
+    // MARK: Claims
+
+    /// The lane was claimed. Settles the flush before it, if that was open.
+    mutating func claimed(
+        _ ledger: LedgerRow,
+        durable: Offset,
+        firstAvailable: Offset,
+        now: Duration,
+        random: UInt64
+    ) -> [DeliveryEvent] {
+        guard case .unclaimed(_, let failed) = state else {
+            preconditionFailure("a claim ended that was not asked for")
+        }
+        var events = [DeliveryEvent.claimed(ledger)]
+        let known = opened ?? durable
+        opened = nil
+        if ledger.position > known {
+            opened = known
+            return events + hold(.ledgerAhead(ledger: ledger.position, known: known), now: now)
+        }
+        if ledger.position.rawValue + 1 < firstAvailable.rawValue {
+            let missing = ledger.position.advanced(by: 1)...Offset(firstAvailable.rawValue - 1)
+            return events + hold(.gap(missing), now: now)
+        }
+        state = .claimed(ledger, Idle(checkAt: now + settings.checkInterval))
+        condemned = condemned.filter { $0.key > ledger.position }
+        if let failed {
+            events += settle(failed, ledger: ledger, now: now, random: random)
+        }
+        return events
+    }
+
+    private mutating func hold(_ hold: Hold, now: Duration) -> [DeliveryEvent] {
+        search.reset()
+        state = .held(hold, retry: now + settings.longestPause)
+        return [.held(hold)]
+    }
+
+    /// The claim failed. What is open about the flush before it stays open.
+    mutating func claimFailed(_ fault: DeliveryFault, now: Duration, random: UInt64) -> [DeliveryEvent] {
+        guard case .unclaimed(_, let failed) = state else {
+            preconditionFailure("a claim failed that was not asked for")
+        }
+        let errorClass = ErrorClass(fault)
+        let pause = backoff.pause(random: random)
+        state = .unclaimed(retry: now + pause, failed: failed)
+        let isFenced = FlushOutcome.of(phase: .claiming, errorClass: errorClass, ledger: .atFrom) == .fenced
+        return [.fault(fault, errorClass, pause: pause)] + (isFenced ? [.fenced] : [])
+    }
+
+    // MARK: Checks
+
+    /// The ledger was looked at. If it is not where the lane left it, a claim follows.
+    mutating func checked(_ found: LedgerRow?, now: Duration, random: UInt64) -> [DeliveryEvent] {
+        switch state {
+        case .claimed(let ledger, var idle):
+            if found == ledger {
+                idle.checkAt = now + settings.checkInterval
+                state = .claimed(ledger, idle)
+            } else {
+                state = .unclaimed(retry: .zero, failed: nil)
+            }
+            return []
+        case .refused(let ledger, let failed):
+            guard found == ledger else {
+                state = .unclaimed(retry: .zero, failed: failed)
+                return []
+            }
+            state = .claimed(ledger, Idle(checkAt: now + settings.checkInterval))
+            return settle(failed, ledger: ledger, now: now, random: random)
+        case .unclaimed, .flushing, .held, .stopped:
+            preconditionFailure("a check ended that was not asked for")
+        }
+    }
+
+    /// The ledger could not be looked at, so a claim follows.
+    mutating func checkFailed(_ fault: DeliveryFault, now: Duration, random: UInt64) -> [DeliveryEvent] {
+        let failed: FailedFlush?
+        switch state {
+        case .claimed: failed = nil
+        case .refused(_, let open): failed = open
+        case .unclaimed, .flushing, .held, .stopped:
+            preconditionFailure("a check failed that was not asked for")
+        }
+        let pause = backoff.pause(random: random)
+        state = .unclaimed(retry: now + pause, failed: failed)
+        return [.fault(fault, ErrorClass(fault), pause: pause)]
+    }
+
+    // MARK: Flushes
+
+    /// The ordered flush could not be prepared. Returns the pause.
+    mutating func stalled(now: Duration, random: UInt64) -> Duration {
+        guard case .claimed(let ledger, var idle) = state else {
+            preconditionFailure("a flush could not be prepared that was not ordered")
+        }
+        let pause = backoff.pause(random: random)
+        idle.pausedUntil = now + pause
+        state = .claimed(ledger, idle)
+        return pause
+    }
+
+    /// The dead-letter store has these: it is asked from now on.
+    mutating func recorded(_ letters: [DeadLetter]) {
+        for letter in letters where letter.kind == .poison {
+            condemned[letter.first] = nil
+        }
+    }
+
+    /// The ordered flush is about to be sent.
+    mutating func sending(_ attempt: Attempt) {
+        guard case .claimed(let ledger, _) = state else {
+            preconditionFailure("a flush is sent that was not ordered")
+        }
+        state = .flushing(ledger, attempt)
+    }
+
+    /// The server answered that the flush is committed.
+    mutating func flushed(_ receipt: FlushReceipt, duration: Duration, now: Duration) -> [DeliveryEvent] {
+        guard case .flushing(let before, let attempt) = state else {
+            preconditionFailure("a flush ended that was not sent")
+        }
+        let ledger = LedgerRow(epoch: before.epoch, position: attempt.to)
+        state = .claimed(ledger, Idle(checkAt: now + settings.checkInterval))
+        let differ: [DeliveryEvent] =
+            receipt.rows == attempt.rows ? [] : [.rowsDiffer(sent: attempt.rows, copied: receipt.rows)]
+        return differ + landed(attempt, ledger: ledger, duration: duration)
+    }
+
+    /// The flush failed, or its answer was lost. The next claim decides.
+    ///
+    /// - Parameter named: the row that the server's report names.
+    mutating func flushFailed(
+        _ fault: DeliveryFault,
+        named: Offset?,
+        now: Duration,
+        random: UInt64
+    ) -> [DeliveryEvent] {
+        guard case .flushing(let ledger, let attempt) = state else {
+            preconditionFailure("a flush failed that was not sent")
+        }
+        let errorClass = ErrorClass(fault)
+        let failed = FailedFlush(attempt: attempt, fault: fault, named: named)
+        switch errorClass {
+        case .poison, .stream:
+            state = .refused(ledger, failed)
+            return [.fault(fault, errorClass, pause: .zero)]
+        case .connection, .conflict, .unavailable, .fenced, .unknown:
+            let pause = backoff.pause(random: random)
+            state = .unclaimed(retry: now + pause, failed: failed)
+            return [.fault(fault, errorClass, pause: pause)]
+        }
+    }
+
+    /// The ledger is known now: decides what the failed flush came to.
+    private mutating func settle(
+        _ failed: FailedFlush,
+        ledger: LedgerRow,
+        now: Duration,
+        random: UInt64
+    ) -> [DeliveryEvent] {
+        let attempt = failed.attempt
+        let place = FlushOutcome.LedgerPlace(ledger.position, from: attempt.from, to: attempt.to)
+        if place != .atFrom, place != .atTo { search.reset() }
+        let outcome = FlushOutcome.of(
+            phase: failed.fault.phase,
+            errorClass: ErrorClass(failed.fault),
+            ledger: place
+        )
+        let told = DeliveryEvent.outcome(outcome, from: attempt.from, to: attempt.to)
+        switch outcome {
+        case .settled:
+            return [told] + landed(attempt, ledger: ledger, duration: nil)
+        case .resend, .wait:
+            return [told]
+        case .fenced:
+            return [told, .fenced]
+        case .isolate:
+            guard let reason = failed.fault.reason, let sent = attempt.sent else {
+                pauseClaimed(ledger, now: now, random: random)
+                return [told]
+            }
+            isolate(failed, reason: reason, sent: sent)
+            return [told]
+        case .park:
+            guard let reason = failed.fault.reason,
+                let part = failed.fault.part, attempt.streams.indices.contains(part)
+            else {
+                pauseClaimed(ledger, now: now, random: random)
+                return [told]
+            }
+            let stream = attempt.streams[part]
+            let isNew = parked.park(stream, reason: reason, now: now)
+            return [told] + (isNew ? [.parked(stream: stream, reason)] : [])
+        }
+    }
+
+    /// One of the rows sent is bad: condemns it, or searches for it.
+    private mutating func isolate(_ failed: FailedFlush, reason: DeadLetter.Reason, sent: ClosedRange<Offset>) {
+        if !search.isActive { size.refused(rows: failed.attempt.rows) }
+        if let named = failed.named, sent.contains(named), CopyContext.isExact(sqlState: reason.sqlState) {
+            search.reset()
+            condemned[named] = reason
+            return
+        }
+        let found = search.refused(
+            rows: failed.attempt.rows,
+            first: sent.lowerBound,
+            last: sent.upperBound,
+            named: failed.named
+        )
+        if let found { condemned[found] = reason }
+    }
+
+    /// The fault blames a row or a stream, and the flush has none to blame: it is tried again, after a pause.
+    private mutating func pauseClaimed(_ ledger: LedgerRow, now: Duration, random: UInt64) {
+        let pause = backoff.pause(random: random)
+        state = .claimed(ledger, Idle(pausedUntil: now + pause, checkAt: now + settings.checkInterval))
+    }
+
+    private mutating func landed(_ attempt: Attempt, ledger: LedgerRow, duration: Duration?) -> [DeliveryEvent] {
+        backoff.reset()
+        size.landed(rows: attempt.rows, duration: duration)
+        search.landed(rows: attempt.rows, position: ledger.position)
+        condemned = condemned.filter { $0.key > ledger.position }
+        let flushed = DeliveryEvent.flushed(
+            ledger: ledger,
+            rows: attempt.rows,
+            bytes: attempt.bytes,
+            duration: duration
+        )
+        return [flushed] + parked.landed(attempt.streams).map { .unparked(stream: $0) }
+    }
+
+    // MARK: Orders from outside
+
+    /// The tables of parked streams may have been mended: their rows are tried with the next flush.
+    mutating func tryParkedStreams(now: Duration) {
+        parked.tryAgain(now: now)
+    }
+
+    // MARK: The end
+
+    /// Nothing more is started. A flush whose answer is missing is settled by the next process's claim.
+    mutating func stop() {
+        state = .stopped
+    }
+}
+
+extension DeliveryFault {
+    /// What the server said, for the dead-letter store; nil if the server said nothing.
+    var reason: DeadLetter.Reason? {
+        guard case .server(let error) = cause else { return nil }
+        return DeadLetter.Reason(
+            sqlState: error.sqlState,
+            message: error.message,
+            detail: error.detail,
+            constraint: error.constraint,
+            column: error.column
+        )
+    }
+}

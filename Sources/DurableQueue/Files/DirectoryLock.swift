@@ -1,0 +1,47 @@
+import Glibc
+import SegmentedLog
+import Synchronization
+
+/// The lock of a queue directory: `flock` on `LOCK`, with the holder's process id inside. Given back when released, or when the
+/// process ends in whatever way.
+final class DirectoryLock: Sendable {
+    private let descriptor: Int32
+    private let isHeld = Atomic<Bool>(true)
+
+    init(_ directory: String) throws(QueueFault) {
+        let path = directory + "/LOCK"
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { throw .log(.file(.init(last: "open", path))) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            let holder = Self.holder(descriptor)
+            close(descriptor)
+            guard code == EWOULDBLOCK else { throw .log(.file(.init(operation: "flock", path: path, code: code))) }
+            throw .locked(path: directory, holder: holder)
+        }
+        let text = Array("\(getpid())\n".utf8)
+        guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, text, text.count, 0) == text.count else {
+            let code = errno
+            close(descriptor)
+            throw .log(.file(.init(operation: "write", path: path, code: code)))
+        }
+    }
+
+    deinit {
+        release()
+    }
+
+    /// Gives the lock back. Can be called again.
+    func release() {
+        if isHeld.exchange(false, ordering: .relaxed) { close(descriptor) }
+    }
+
+    /// Who holds the lock, as far as the file tells.
+    private static func holder(_ descriptor: Int32) -> String {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        let count = max(0, pread(descriptor, &bytes, bytes.count, 0))
+        let digits = bytes[..<count].prefix { $0 >= 0x30 && $0 <= 0x39 }
+        guard !digits.isEmpty else { return "another process" }
+        return "process \(String(decoding: digits, as: UTF8.self))"
+    }
+}

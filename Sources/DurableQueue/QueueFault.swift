@@ -1,0 +1,27 @@
+package import SegmentedLog
+
+/// Why the queue could not be opened, or an order to it not be carried out.
+package enum QueueFault: Error, Hashable, Sendable {
+    /// Another process has the queue open.
+    case locked(path: String, holder: String)
+    /// The directory holds another format.
+    case format(path: String, found: String)
+    case configuration(String)
+    case log(LogFault)
+    case thread(name: String, reason: String)
+    case closed
+}
+
+extension QueueFault: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .locked(let path, let holder):
+            "\(path) is in use by \(holder); a queue directory has one proxy at a time"
+        case .format(let path, let found): "\(path): \(found)"
+        case .configuration(let complaint): complaint
+        case .log(let fault): fault.description
+        case .thread(let name, let reason): "could not start the thread \(name): \(reason)"
+        case .closed: "the queue is closed"
+        }
+    }
+}

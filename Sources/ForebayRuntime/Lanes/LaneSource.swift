@@ -1,0 +1,34 @@
+import Delivery
+import DurableQueue
+import Records
+import SegmentedLog
+
+/// A lane of the queue, as the delivery reads it. Used on the lane's flusher thread.
+final class LaneSource: ChunkSource {
+    private let reader: LaneReader
+
+    init(_ reader: LaneReader) {
+        self.reader = reader
+    }
+
+    var durable: Offset { reader.durable }
+
+    var firstAvailable: Offset { reader.firstAvailable }
+
+    func read(after offset: Offset, limit: ReadLimit) throws(SourceFault) -> ReadResult {
+        do throws(LogFault) {
+            let result = try reader.read(after: offset, rows: limit.rows, bytes: limit.bytes)
+            return ReadResult(chunks: result.chunks, lost: result.lost)
+        } catch {
+            throw SourceFault("\(error)")
+        }
+    }
+
+    func layout(of fingerprint: Fingerprint) throws(SourceFault) -> RowLayout {
+        do throws(LogFault) {
+            return try reader.layout(of: fingerprint)
+        } catch {
+            throw SourceFault("\(error)")
+        }
+    }
+}

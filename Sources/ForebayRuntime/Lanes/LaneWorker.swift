@@ -1,0 +1,129 @@
+import Delivery
+import DurableQueue
+import LibPQClient
+import Logging
+import Records
+import Synchronization
+
+/// The thread that delivers one lane.
+final class LaneWorker: Sendable {
+    let key: LaneKey
+    private let reader: LaneReader
+    private let interrupt = Interrupt()
+    private let state = Monitor(State())
+    private let thread = Mutex<OwnedThread?>(nil)
+
+    private struct State {
+        var isStopping = false
+        /// The highest offset that a request waits for to be committed.
+        var awaited = Offset.none
+        var hasEnded = false
+        /// Parked streams are to be tried at once.
+        var triesParked = false
+    }
+
+    /// What a worker needs besides its lane.
+    struct Surroundings: Sendable {
+        var nodes: [NodeAddress]
+        var connection: ConnectionSettings
+        var deadlines: FlushDeadlines
+        var settings: DeliverySettings
+        var deadLetters: any DeadLetterStore
+        var journal: DeliveryJournal
+    }
+
+    init(_ reader: LaneReader) {
+        key = reader.key
+        self.reader = reader
+    }
+
+    /// Starts the thread. Called once.
+    func start(_ surroundings: Surroundings) throws(QueueFault) {
+        let started = try OwnedThread(name: "flush-\(key.lane)") { self.run(surroundings) }
+        thread.withLock { $0 = started }
+    }
+
+    /// Lets rows up to `offset` go without lingering for more.
+    func hurry(to offset: Offset) {
+        let isNews = state.withLock { state in
+            guard offset > state.awaited else { return false }
+            state.awaited = offset
+            return true
+        }
+        if isNews { reader.wake() }
+    }
+
+    /// Tries parked streams with the next flush: an operator has mended a table.
+    func tryParkedStreams() {
+        state.withLock { $0.triesParked = true }
+        reader.wake()
+    }
+
+    /// Asks the thread to end after the flush that is under way.
+    func stop() {
+        state.withLock { $0.isStopping = true }
+        reader.wake()
+    }
+
+    /// Breaks off what the thread waits for. What was being flushed is settled by the ledger at the next start.
+    func interruptNow() {
+        interrupt.fire()
+        reader.wake()
+    }
+
+    /// Returns when the thread has ended, or when the time is up.
+    func waitForEnd(within timeout: Duration) {
+        _ = state.wait(until: .after(timeout)) { state, _ in state.hasEnded ? true : nil }
+    }
+
+    /// Waits until the thread has ended, if it was started.
+    func join() {
+        let started = thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        started?.join()
+    }
+
+    private func run(_ surroundings: Surroundings) {
+        let clock = MonotonicClock()
+        let delivery = LaneDelivery(
+            lane: key,
+            opened: reader.durable,
+            source: LaneSource(reader),
+            destination: LedgerDestination(
+                nodes: surroundings.nodes,
+                settings: surroundings.connection,
+                deadlines: surroundings.deadlines,
+                interrupt: interrupt
+            ),
+            deadLetters: surroundings.deadLetters,
+            observer: surroundings.journal,
+            clock: clock,
+            settings: surroundings.settings
+        )
+        loop: while true {
+            let (isStopping, awaited, triesParked) = state.withLock { state in
+                defer { state.triesParked = false }
+                return (state.isStopping, state.awaited, state.triesParked)
+            }
+            if isStopping { delivery.stop() }
+            if triesParked { delivery.tryParkedStreams() }
+            let durable = reader.durable
+            switch delivery.step(awaited: awaited) {
+            case .again: continue
+            case .waitForData(let until):
+                let pause = until.map { $0 - clock.now } ?? .seconds(60)
+                _ = reader.waitForData(after: durable, within: pause)
+            case .sleep(let until), .held(_, let until): pause(until: until, clock)
+            case .stopped: break loop
+            }
+        }
+        state.broadcast { $0.hasEnded = true }
+    }
+
+    /// Waits for a moment, or for a wake-up; new rows are no reason to go on sooner.
+    private func pause(until moment: Duration, _ clock: MonotonicClock) {
+        _ = reader.waitForData(after: Offset(.max), within: moment - clock.now)
+    }
+}

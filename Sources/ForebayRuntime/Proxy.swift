@@ -1,0 +1,205 @@
+import Delivery
+import DurableQueue
+import IngestServer
+import LibPQClient
+package import Logging
+import NIOCore
+import NIOPosix
+import OpsServer
+import Records
+import SegmentedLog
+import ServiceLifecycle
+import UnixSignals
+
+/// The whole proxy, wired: the only place that sees both the listeners and the database.
+///
+/// Order of the start: queue, cached tables, flushers, listeners; PostgreSQL is needed for none of them. Order of the shutdown: listeners (what
+/// was begun is answered), flushers (the flush that is under way ends), queue (what waits is stored and synced).
+package struct Proxy: Service {
+    private let configuration: ForebayConfiguration
+    /// Of the process: encryption keys may stand in it.
+    private let environment: [String: String]
+    private let log: Logger
+
+    /// How long requests that were begun may take to be answered at shutdown, and then a flush to end.
+    private static let grace = Duration.seconds(10)
+
+    package init(_ configuration: ForebayConfiguration, environment: [String: String], log: Logger) {
+        self.configuration = configuration
+        self.environment = environment
+        self.log = log
+    }
+
+    /// Runs until SIGTERM or SIGINT, or until a part can't go on.
+    package static func serve(
+        _ configuration: ForebayConfiguration,
+        environment: [String: String],
+        log: Logger
+    ) async throws {
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [Proxy(configuration, environment: environment, log: log)],
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: quiet(log)
+            )
+        )
+        try await group.run()
+    }
+
+    private static func quiet(_ log: Logger) -> Logger {
+        var log = log
+        log.logLevel = max(log.logLevel, .warning)
+        return log
+    }
+
+    package func run() async throws {
+        let begun = ContinuousClock.now
+        let queue = try DurableQueue.open(
+            configuration.queueConfiguration(environment: environment),
+            log: named("queue")
+        )
+        report(queue.recovery)
+        let deadLetters = try DeadLetterCabinet.open(queue, log: named("dead-letters"))
+        let streams = StreamRegistry(configuration.streams)
+        let connection = try configuration.writerConnection()
+        let nodes = configuration.nodeAddresses
+        let required = configuration.requiredReplicas
+        let journal = DeliveryJournal(
+            queue: queue,
+            deadLetters: deadLetters,
+            trimsAtCommit: required == 0,
+            log: named("delivery")
+        )
+        let upkeep = Upkeep(
+            nodes: nodes,
+            connection: connection,
+            streams: streams,
+            queue: queue,
+            deadLetters: deadLetters,
+            log: named("upkeep")
+        )
+        upkeep.useCache()
+
+        let surroundings = LaneWorker.Surroundings(
+            nodes: nodes,
+            connection: connection,
+            deadlines: configuration.flushDeadlines,
+            settings: configuration.deliverySettings,
+            deadLetters: deadLetters,
+            journal: journal
+        )
+        let workers = queue.lanes.all.compactMap { queue.reader(for: $0) }.map { LaneWorker($0) }
+        let watch = ReplicaWatch(queue: queue, journal: journal, required: required, log: named("replicas"))
+        for worker in workers { try worker.start(surroundings) }
+        try upkeep.start()
+        if required > 0 { try watch.start(nodes: nodes, connection: connection) }
+
+        let byLane = Dictionary(uniqueKeysWithValues: workers.map { ($0.key, $0) })
+        let tokens = try configuration.tokens(log: named("tokens"))
+        let backend = QueueBackend(
+            queue: queue,
+            streams: streams,
+            tokens: tokens,
+            tracksReplicas: required > 0,
+            hurry: { byLane[LaneKey(queue: $0.queue, lane: $0.lane)]?.hurry(to: $0.offset) }
+        )
+        let instruments = IngestInstruments()
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        let ingest = try await IngestServer.start(
+            configuration: configuration.ingestConfiguration,
+            backend: backend,
+            eventLoopGroup: loops,
+            instruments: instruments,
+            logger: named("ingest")
+        )
+        log.notice(
+            "ingest accepts",
+            metadata: [
+                "http": "\(ingest.addresses.http.map(\.description).joined(separator: ","))",
+                "tcp": "\(ingest.addresses.tcp.map(\.description).joined(separator: ","))",
+                "queue": "\(queue.id)",
+                "after": "\(ContinuousClock.now - begun)",
+            ]
+        )
+        let collector = StatusCollector(
+            queue: queue,
+            backend: backend,
+            streams: streams,
+            journal: journal,
+            instruments: instruments,
+            deadLetters: deadLetters,
+            tracksReplicas: required > 0,
+            tryParkedStreams: { for worker in workers { worker.tryParkedStreams() } }
+        )
+        let ops = OpsServer(
+            host: configuration.ops.listen.host,
+            port: configuration.ops.listen.port,
+            backend: collector,
+            logger: named("ops")
+        )
+
+        var services: [any Service] = [ops]
+        if let tokens { services.append(tokens) }
+        let failure = await Self.untilShutdown(services) {
+            log.notice("stopping: no new requests are taken")
+            backend.close()
+            await ingest.shutdown(grace: Self.grace)
+            Self.stop(workers)
+            watch.stop()
+            upkeep.stop()
+            queue.close()
+        }
+        try await loops.shutdownGracefully()
+        if let failure { throw failure }
+        log.notice("stopped; what was not delivered waits in the queue")
+    }
+
+    /// Runs the services until a graceful shutdown has been asked for and `shutdown` is done. Returns why one failed, if one did.
+    private static func untilShutdown(
+        _ services: [any Service],
+        _ shutdown: @escaping @Sendable () async -> Void
+    ) async -> (any Error)? {
+        await withTaskGroup(of: (any Error)?.self) { group in
+            for service in services {
+                group.addTask {
+                    do {
+                        try await service.run()
+                        return nil
+                    } catch {
+                        return error
+                    }
+                }
+            }
+            group.addTask {
+                // Ends by cancellation when the ops port could not be opened.
+                try? await gracefulShutdown()
+                return nil
+            }
+            let first = await group.next() ?? nil
+            await shutdown()
+            group.cancelAll()
+            return first
+        }
+    }
+
+    private static func stop(_ workers: [LaneWorker]) {
+        for worker in workers { worker.stop() }
+        let clock = MonotonicClock()
+        let deadline = clock.now + grace
+        for worker in workers { worker.waitForEnd(within: deadline - clock.now) }
+        for worker in workers { worker.interruptNow() }
+        for worker in workers { worker.join() }
+    }
+
+    private func named(_ part: String) -> Logger {
+        var named = Logger(label: part)
+        named.logLevel = log.logLevel
+        return named
+    }
+
+    private func report(_ reports: [LaneRecovery.Report]) {
+        for report in reports {
+            log.info("recovered", metadata: ["report": "\(report)"])
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import DurableQueue
+import Glibc
+import IngestServer
+import Instruments
+import OpsServer
+import Records
+import SegmentedLog
+
+/// Puts together what the ops port shows.
+final class StatusCollector: OpsBackend, Sendable {
+    private let queue: DurableQueue
+    private let backend: QueueBackend
+    private let streams: StreamRegistry
+    private let journal: DeliveryJournal
+    private let instruments: IngestInstruments
+    private let deadLetters: DeadLetterCabinet
+    private let office: LetterOffice
+    private let tracksReplicas: Bool
+    private let tryParkedStreams: @Sendable () -> Void
+    private let clock = MonotonicClock()
+    private let started: Duration
+
+    init(
+        queue: DurableQueue,
+        backend: QueueBackend,
+        streams: StreamRegistry,
+        journal: DeliveryJournal,
+        instruments: IngestInstruments,
+        deadLetters: DeadLetterCabinet,
+        tracksReplicas: Bool,
+        tryParkedStreams: @escaping @Sendable () -> Void
+    ) {
+        self.queue = queue
+        self.backend = backend
+        self.streams = streams
+        self.journal = journal
+        self.instruments = instruments
+        self.deadLetters = deadLetters
+        office = LetterOffice(deadLetters.log, queue)
+        self.tracksReplicas = tracksReplicas
+        self.tryParkedStreams = tryParkedStreams
+        started = clock.now
+    }
+
+    func ingestCheck() async -> OpsCheck {
+        switch backend.intake {
+        case .accepting:
+            if let waiting = streams.waiting.first {
+                return .failed("the stream \(waiting.stream) is not ready: \(waiting.reason)")
+            }
+            return .passed
+        case .full:
+            return .failed("the disk budget, or the disk, is used up; accepting resumes when the backlog has drained")
+        case .failed(let reason): return .failed("the queue takes no writes: \(reason)")
+        case .closing: return .failed("shutting down")
+        }
+    }
+
+    func primaryCheck() async -> OpsCheck {
+        for lane in queue.lanes.active {
+            let record = journal.record(of: lane)
+            if record.ledger == nil || record.fault != nil {
+                return .failed(record.fault ?? "lane \(lane.lane) has not reached a primary yet")
+            }
+        }
+        return .passed
+    }
+
+    func status() async -> StatusSnapshot {
+        let state = queue.status()
+        var snapshot = StatusSnapshot()
+        snapshot.version = ForebayVersion.current
+        snapshot.uptimeSeconds = (clock.now - started) / .seconds(1)
+        snapshot.queue = state.id.description
+        snapshot.health.ingest = await ingestCheck()
+        snapshot.health.primary = await primaryCheck()
+        for progress in state.lanes {
+            let record = journal.record(of: progress.key)
+            snapshot.lanes.append(lane(progress, record))
+            guard record.ledger != nil else {
+                // Before the first claim nobody knows how much of the lane is in the database: it all counts as queued.
+                snapshot.conservation.accepted += Int64(progress.durable.rawValue)
+                snapshot.conservation.queued += Int64(progress.durable.rawValue)
+                continue
+            }
+            snapshot.conservation.accepted += Int64(progress.durable.rawValue)
+            snapshot.conservation.committed += Int64(record.committedRows)
+            snapshot.conservation.deadLettered += Int64(record.deadRows)
+            snapshot.conservation.queued += Int64(progress.committed.distance(to: progress.durable))
+        }
+        fillIngest(&snapshot.ingest)
+        fillDisk(&snapshot.disk, state)
+        fillDelivery(&snapshot.delivery)
+        snapshot.idempotency.keys = state.knownKeys
+        snapshot.idempotency.evictedEarly = queue.metrics.forgottenKeys.value
+        snapshot.idempotency.repeats = queue.metrics.repeatedRequests.value
+        snapshot.process = StatusSnapshot.Usage(.current())
+        return snapshot
+    }
+
+    private func lane(_ progress: LaneProgress, _ record: DeliveryJournal.LaneRecord) -> StatusSnapshot.Lane {
+        let isIdle = record.state == "delivering" && progress.backlog == 0
+        let state = progress.readOnlyReason == nil ? (isIdle ? "idle" : record.state) : "read-only"
+        var lane = StatusSnapshot.Lane(
+            queue: progress.key.queue.description,
+            lane: Int(progress.key.lane.rawValue),
+            state: progress.isDraining ? "draining, \(state)" : state
+        )
+        lane.epoch = record.epoch
+        lane.durable = progress.durable.rawValue
+        lane.committed = progress.committed.rawValue
+        lane.replicated = tracksReplicas ? progress.replicated.rawValue : nil
+        lane.trimmed = progress.trimmed.rawValue
+        lane.oldestUnflushedSeconds = progress.oldestUncommitted.map { max(0, $0 / .seconds(1)) } ?? 0
+        lane.fault = progress.readOnlyReason ?? record.fault
+        return lane
+    }
+
+    private func fillIngest(_ ingest: inout StatusSnapshot.Ingest) {
+        ingest.acceptedEvents = queue.metrics.acceptedEvents.value
+        ingest.refusedEvents = ["invalid": instruments.eventsRefused.value]
+        ingest.httpRequests = [
+            "2xx": instruments.succeeded.value, "4xx": instruments.refused.value, "5xx": instruments.failed.value,
+        ]
+        ingest.connections = ["all": instruments.connections.value]
+        ingest.inFlightBytes = instruments.inFlightBytes.value
+        ingest.ackMicroseconds = HistogramReading(instruments.ackLatency.snapshot)
+    }
+
+    private func fillDisk(_ disk: inout StatusSnapshot.Disk, _ state: QueueStatus) {
+        disk.bytes = state.usedBytes
+        disk.maxBytes = state.limitBytes
+        disk.isFull = !state.fullLanes.isEmpty
+        disk.groupCommitEvents = HistogramReading(queue.metrics.commitEvents.snapshot)
+        disk.groupCommitBytes = HistogramReading(queue.metrics.commitBytes.snapshot)
+        disk.fsyncMicroseconds = HistogramReading(queue.metrics.syncLatency.snapshot)
+    }
+
+    private func fillDelivery(_ delivery: inout StatusSnapshot.Delivery) {
+        delivery.committedRows = journal.committedRows.value
+        delivery.flushRows = HistogramReading(journal.flushRows.snapshot)
+        delivery.flushMicroseconds = HistogramReading(journal.flushMicroseconds.snapshot)
+        delivery.claims = journal.claims.value
+        delivery.fenced = journal.fenced.value
+        delivery.faults = journal.faultCounts
+        delivery.deadLettered = journal.deadLettered.value
+        delivery.deadLetters = deadLetters.log.summary.pending
+        delivery.parkedEvents = journal.setAside.value
+    }
+
+    func retryDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport {
+        tryParkedStreams()
+        return try await office.retry(choice)
+    }
+
+    func discardDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport {
+        try await office.discard(choice)
+    }
+}

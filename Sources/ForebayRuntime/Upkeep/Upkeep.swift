@@ -1,0 +1,187 @@
+import Delivery
+import DurableQueue
+import IngestFormats
+import LibPQClient
+import Logging
+import Records
+import SegmentedLog
+import Synchronization
+
+/// What has to be done now and then: reads the streams' tables from the catalogue of the primary, has partitions made ahead, and clears
+/// settled dead letters away. On a thread of its own.
+final class Upkeep: Sendable {
+    private let nodes: [NodeAddress]
+    private let connection: ConnectionSettings
+    private let streams: StreamRegistry
+    private let queue: DurableQueue
+    private let deadLetters: DeadLetterCabinet
+    private let log: Logger
+    private let interrupt = Interrupt()
+    private let isStopping = Monitor(false)
+    private let thread = Mutex<OwnedThread?>(nil)
+
+    private static let retryPause = Duration.seconds(1)
+    private static let lookPause = Duration.seconds(15)
+    private static let partitionPause = Duration.seconds(3600)
+    private static let patience = Duration.seconds(30)
+    private static let daysAhead = 7
+
+    init(
+        nodes: [NodeAddress],
+        connection: ConnectionSettings,
+        streams: StreamRegistry,
+        queue: DurableQueue,
+        deadLetters: DeadLetterCabinet,
+        log: Logger
+    ) {
+        self.nodes = nodes
+        var named = connection
+        named.applicationName += "/upkeep"
+        self.connection = named
+        self.streams = streams
+        self.queue = queue
+        self.deadLetters = deadLetters
+        self.log = log
+    }
+
+    /// Takes over the tables as they were when they were last read, so that ingest works while PostgreSQL is away.
+    func useCache() {
+        do throws(LogFault) {
+            let configured = Dictionary(uniqueKeysWithValues: streams.streams.map { ($0.name, $0.table) })
+            for schema in try queue.cachedSchemas() where configured[schema.stream] == schema.table {
+                install(schema)
+            }
+        } catch {
+            log.warning("the cached tables can't be read", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    func start() throws(QueueFault) {
+        let started = try OwnedThread(name: "upkeep") { self.run() }
+        thread.withLock { $0 = started }
+    }
+
+    func stop() {
+        isStopping.broadcast { $0 = true }
+        interrupt.fire()
+        let started = thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        started?.join()
+    }
+
+    private func run() {
+        let clock = MonotonicClock()
+        var nextPartitions = clock.now
+        while !isStopping.withLock({ $0 }) {
+            var wasReached = false
+            if let primary = primary() {
+                wasReached = true
+                readTables(primary)
+                if clock.now >= nextPartitions, maintainPartitions(primary) {
+                    nextPartitions = clock.now + Self.partitionPause
+                }
+            }
+            compactDeadLetters()
+            let isWaiting = !wasReached || !streams.waiting.isEmpty
+            let pause = isWaiting ? Self.retryPause : Self.lookPause
+            _ = isStopping.wait(until: .after(pause)) { isStopping, _ in isStopping ? true : nil }
+        }
+    }
+
+    private func compactDeadLetters() {
+        do throws(DeadLetterLogFault) {
+            // A lane that is gone has been drained and trimmed whole.
+            _ = try deadLetters.log.compact { self.queue.progress(of: $0)?.trimmed ?? Offset(.max) }
+        } catch {
+            log.warning("settled dead letters can't be cleared away", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func primary() -> PostgresConnection? {
+        for node in nodes {
+            do throws(ConnectionFault) {
+                let deadline = Deadline.after(Self.patience)
+                let candidate = try PostgresConnection(
+                    to: node,
+                    settings: connection,
+                    deadline: deadline,
+                    interrupt: interrupt
+                )
+                if try !candidate.isInRecovery(by: deadline) { return candidate }
+            } catch {
+                log.debug("the catalogue can't be read", metadata: ["node": "\(node)", "reason": "\(error)"])
+            }
+        }
+        return nil
+    }
+
+    private func readTables(_ primary: PostgresConnection) {
+        let catalogue = Catalogue(primary)
+        for stream in streams.streams {
+            do throws(CatalogueFault) {
+                let schema = try catalogue.schema(of: stream.table, stream: stream.name, by: .after(Self.patience))
+                if install(schema) { remember(schema) }
+            } catch {
+                let isNews = streams.waiting.contains { $0.stream == stream.name && $0.reason != "\(error)" }
+                streams.note("\(error)", for: stream.name)
+                if isNews {
+                    log.error(
+                        "a stream's table can't be used",
+                        metadata: ["stream": "\(stream.name)", "reason": "\(error)"]
+                    )
+                }
+            }
+        }
+    }
+
+    @discardableResult
+    private func install(_ schema: StreamSchema) -> Bool {
+        do throws(PlanFault) {
+            let isNews = try streams.install(schema)
+            if isNews {
+                log.info(
+                    "a stream is ready",
+                    metadata: [
+                        "stream": "\(schema.stream)", "table": "\(schema.table)", "columns": "\(schema.columns.count)",
+                    ]
+                )
+            }
+            return isNews
+        } catch {
+            streams.note("\(error)", for: schema.stream)
+            log.error(
+                "a stream's configuration does not fit its table",
+                metadata: ["stream": "\(schema.stream)", "reason": "\(error)"]
+            )
+            return false
+        }
+    }
+
+    private func remember(_ schema: StreamSchema) {
+        do throws(LogFault) {
+            try queue.cache(schema)
+        } catch {
+            log.warning("a table can't be cached", metadata: ["stream": "\(schema.stream)", "reason": "\(error)"])
+        }
+    }
+
+    /// Returns whether it was done.
+    private func maintainPartitions(_ primary: PostgresConnection) -> Bool {
+        do throws(ConnectionFault) {
+            let result = try primary.query(
+                "SELECT * FROM forebay.maintain_partitions($1::integer, NULL)",
+                ["\(Self.daysAhead)"],
+                by: .after(Self.patience)
+            )
+            for row in result.rows {
+                log.debug("partitions", metadata: ["action": "\(row.text(0) ?? "")", "name": "\(row.text(1) ?? "")"])
+            }
+            return true
+        } catch {
+            log.warning("partitions can't be made ahead", metadata: ["reason": "\(error)"])
+            return false
+        }
+    }
+}

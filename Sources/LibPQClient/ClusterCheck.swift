@@ -1,0 +1,195 @@
+package import DatabaseSchema
+package import Records
+
+/// Looks at everything that Forebay needs of PostgreSQL, with the rights that Forebay has, and says what is wrong and how to mend it.
+/// Changes nothing.
+package struct ClusterCheck {
+    package var nodes: [NodeAddress]
+    package var writer: ConnectionSettings
+    package var reader: ConnectionSettings
+    package var streams: [Stream]
+    package var migrations: [Migration]
+    /// A replica that is further behind than this gets a warning.
+    package var maxLag: Duration
+    /// For each node, and for each question to it.
+    package var timeout: Duration
+
+    package struct Stream: Hashable, Sendable {
+        package var name: String
+        package var table: TableName
+
+        package init(name: String, table: TableName) {
+            self.name = name
+            self.table = table
+        }
+    }
+
+    package init(
+        nodes: [NodeAddress],
+        writer: ConnectionSettings,
+        reader: ConnectionSettings,
+        streams: [Stream],
+        migrations: [Migration] = Migration.all,
+        maxLag: Duration = .seconds(10),
+        timeout: Duration = .seconds(5)
+    ) {
+        self.nodes = nodes
+        self.writer = writer
+        self.reader = reader
+        self.streams = streams
+        self.migrations = migrations
+        self.maxLag = maxLag
+        self.timeout = timeout
+    }
+
+    /// Checks everything, in the order in which it depends on each other. Blocks, at most for some timeouts per node.
+    package func run() -> [CheckLine] {
+        let observations = nodes.map { ReplicaProbe(node: $0, settings: writer, timeout: timeout).observe(queues: []) }
+        var lines = observations.flatMap(nodeLines) + clusterLines(observations)
+        lines += nodes.compactMap(readerLine)
+        guard let primary = primaries(observations).first else { return lines }
+        do {
+            let connection = try PostgresConnection(to: primary.node, settings: writer, deadline: .after(timeout))
+            lines += try DatabaseCheck(check: self, connection: connection, observations: observations).run()
+        } catch {
+            lines.append(CheckLine(.fail, "primary \(primary.node)", "\(error)", remedy: "see the lines above"))
+        }
+        return lines
+    }
+
+    // MARK: Nodes
+
+    private func nodeLines(_ observation: NodeObservation) -> [CheckLine] {
+        let subject = "node \(observation.node)"
+        let state: NodeState
+        switch observation.state {
+        case .success(let found): state = found
+        case .failure(let fault):
+            return [CheckLine(.fail, subject, "\(fault)", remedy: Self.remedy(for: fault, user: writer.user))]
+        }
+        var lines: [CheckLine] = []
+        let version = "PostgreSQL \(state.version / 10000).\(state.version % 10000)"
+        if state.version < 140_000 {
+            lines.append(CheckLine(.fail, subject, "\(version) is too old", remedy: "use PostgreSQL 14 or later"))
+        }
+        let timeline = state.timeline.map { ", timeline \($0)" } ?? ""
+        if state.isInRecovery {
+            lines.append(replicaLine(state, subject, "\(version), replica\(timeline), replayed \(state.position)"))
+        } else {
+            lines.append(CheckLine(.ok, subject, "\(version), primary\(timeline), written \(state.position)"))
+        }
+        let offset = state.clockOffset.milliseconds
+        if abs(offset) > 1000 {
+            lines.append(
+                CheckLine(
+                    .warn,
+                    subject,
+                    "its clock is \(abs(offset)) ms \(offset > 0 ? "ahead of" : "behind") this machine's",
+                    remedy: "let NTP set both clocks: lag, partitions and retention are reckoned by them"
+                )
+            )
+        }
+        return lines
+    }
+
+    private func replicaLine(_ state: NodeState, _ subject: String, _ description: String) -> CheckLine {
+        if !state.isReceiving {
+            return CheckLine(
+                .warn,
+                subject,
+                "\(description), receives nothing",
+                remedy:
+                    "see its log: primary_conninfo, its password, its slot, and whether the primary still has the WAL that it needs"
+            )
+        }
+        if let lag = state.replayLag, lag > maxLag {
+            return CheckLine(
+                .warn,
+                subject,
+                "\(description), \(lag.milliseconds / 1000) s behind",
+                remedy: "see whether long queries hold its replay, or whether its disk or network is too slow"
+            )
+        }
+        return CheckLine(.ok, subject, description)
+    }
+
+    private func readerLine(_ node: NodeAddress) -> CheckLine? {
+        let subject = "reader on \(node)"
+        do {
+            let connection = try PostgresConnection(to: node, settings: reader, deadline: .after(timeout))
+            return CheckLine(.ok, subject, "\(connection.user) can log in to \(connection.database)")
+        } catch {
+            return CheckLine(.fail, subject, "\(error)", remedy: Self.remedy(for: error, user: reader.user))
+        }
+    }
+
+    // MARK: The cluster
+
+    private func primaries(_ observations: [NodeObservation]) -> [(node: NodeAddress, state: NodeState)] {
+        observations.compactMap { observation in
+            guard case .success(let state) = observation.state, !state.isInRecovery else { return nil }
+            return (observation.node, state)
+        }
+    }
+
+    private func clusterLines(_ observations: [NodeObservation]) -> [CheckLine] {
+        let states = observations.compactMap { try? $0.state.get() }
+        guard !states.isEmpty else { return [] }
+        var lines: [CheckLine] = []
+        let primaries = primaries(observations)
+        switch primaries.count {
+        case 1: lines.append(CheckLine(.ok, "cluster", "the primary is \(primaries[0].node)"))
+        case 0:
+            lines.append(
+                CheckLine(
+                    .fail,
+                    "cluster",
+                    "no node that answers is a primary",
+                    remedy: "start the primary, or promote a replica"
+                )
+            )
+        default:
+            let list = primaries.map { "\($0.node) on timeline \($0.state.timeline ?? 0)" }.joined(separator: ", ")
+            lines.append(
+                CheckLine(
+                    .fail,
+                    "cluster",
+                    "\(primaries.count) nodes take writes: \(list)",
+                    remedy: "stop the ones that should be replicas, rewind them (pg_rewind) and start them as replicas"
+                )
+            )
+        }
+        let identifiers = Set(states.map(\.systemIdentifier))
+        if identifiers.count > 1 {
+            let list = identifiers.sorted().map { String($0) }.joined(separator: ", ")
+            lines.append(
+                CheckLine(
+                    .fail,
+                    "cluster",
+                    "the nodes are of different clusters (system identifiers \(list))",
+                    remedy: "name the nodes of one cluster in postgres.nodes"
+                )
+            )
+        }
+        return lines
+    }
+
+    /// libpq gives no SQLSTATE for a refused connection, only the text.
+    private static func remedy(for fault: ConnectionFault, user: String?) -> String? {
+        let text = "\(fault)"
+        let role = user ?? "the role"
+        if text.contains("password authentication failed") || text.contains("no password supplied") {
+            return "run `forebay init` to give \(role) the password of its file, or put the right one into the file"
+        }
+        if text.contains("does not exist") {
+            return "run `forebay init`"
+        }
+        if text.contains("no pg_hba.conf entry") {
+            return "let \(role) in from this machine: pg_hba.conf on the node, then pg_reload_conf()"
+        }
+        if text.contains("Connection refused") || text.contains("No route") || text.contains("no answer in time") {
+            return "start the node, or correct postgres.nodes; see listen_addresses and the firewall"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,120 @@
+import Delivery
+import Records
+
+/// One flush on one connection: says at any time how far it has got.
+struct FlushExchange {
+    private let connection: PostgresConnection
+    private let flush: Flush
+    private let deadlines: FlushDeadlines
+    private var rows = 0
+
+    /// What an error that is thrown now would mean.
+    private(set) var phase = DeliveryFault.Phase.sending
+    /// The part that the server refused, if it was one.
+    private(set) var refusedPart: Int?
+
+    init(connection: PostgresConnection, flush: Flush, deadlines: FlushDeadlines) {
+        self.connection = connection
+        self.flush = flush
+        self.deadlines = deadlines
+    }
+
+    mutating func run(whileWaiting: () -> Void) throws(ConnectionFault) -> FlushReceipt {
+        let sending = Deadline.after(deadlines.send)
+        if flush.parts.isEmpty {
+            phase = .committing
+        }
+        try connection.send(FlushStatement.text(of: flush))
+        try connection.flushOutput(by: sending)
+        if !flush.parts.isEmpty {
+            try expectTag("BEGIN", by: sending)
+            try expectTag("SELECT 1", by: sending)
+        }
+        for index in flush.parts.indices {
+            try copy(index, by: sending)
+        }
+        whileWaiting()
+        let committing = Deadline.after(deadlines.commit)
+        if let last = flush.parts.indices.last {
+            try finishCopy(last, by: committing)
+        } else {
+            try expectTag("BEGIN", by: committing)
+            try expectTag("SELECT 1", by: committing)
+        }
+        try expectTag("COMMIT", by: committing)
+        guard case .done = try connection.nextResult(by: committing) else {
+            throw .broken("the server went on after COMMIT")
+        }
+        return FlushReceipt(rows: rows)
+    }
+
+    /// Sends the rows of part `index`, its end included, and for all but the last waits for the server's count.
+    private mutating func copy(_ index: Int, by deadline: Deadline) throws(ConnectionFault) {
+        switch try connection.nextResult(by: deadline) {
+        case .copyIn: break
+        case .refused(let error):
+            refusedPart = index
+            throw refusal(error, by: deadline)
+        case .rows, .done: throw .broken("the server does not take the rows of \(flush.parts[index].layout.table)")
+        }
+        let isLast = index == flush.parts.count - 1
+        do throws(ConnectionFault) {
+            try put(CopyFrame.header, 0..<CopyFrame.header.count, by: deadline)
+            for slice in flush.parts[index].slices {
+                try put(slice.chunk.bytes, slice.range, by: deadline)
+            }
+            try put(CopyFrame.trailer, 0..<CopyFrame.trailer.count, by: deadline)
+            if connection.looksBroken() {
+                throw .broken(connection.message)
+            }
+        } catch {
+            throw connection.lastWords() ?? error
+        }
+        if isLast {
+            phase = .committing
+        }
+        try connection.putCopyEnd(by: deadline)
+        try connection.flushOutput(by: deadline)
+        if !isLast {
+            try finishCopy(index, by: deadline)
+        }
+    }
+
+    private func refusal(_ error: ServerError, by deadline: Deadline) -> ConnectionFault {
+        connection.drain(by: deadline)
+        return .server(error)
+    }
+
+    private func put(_ bytes: [UInt8], _ range: Range<Int>, by deadline: Deadline) throws(ConnectionFault) {
+        try bytes.withUnsafeBufferPointer { all throws(ConnectionFault) in
+            try connection.putCopyData(
+                UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(all)[range]),
+                by: deadline
+            )
+        }
+    }
+
+    private mutating func finishCopy(_ index: Int, by deadline: Deadline) throws(ConnectionFault) {
+        switch try connection.nextResult(by: deadline) {
+        case .rows(let result):
+            guard let count = result.tag.split(separator: " ").last.flatMap({ Int($0) }), result.tag.hasPrefix("COPY ")
+            else {
+                throw .broken("the server answered \(result.tag) to COPY")
+            }
+            rows += count
+        case .refused(let error):
+            refusedPart = index
+            throw refusal(error, by: deadline)
+        case .copyIn, .done: throw .broken("the server gave no count of the rows copied")
+        }
+    }
+
+    private func expectTag(_ tag: String, by deadline: Deadline) throws(ConnectionFault) {
+        switch try connection.nextResult(by: deadline) {
+        case .rows(let result) where result.tag == tag: return
+        case .rows(let result): throw .broken("the server answered \(result.tag) where \(tag) was expected")
+        case .refused(let error): throw refusal(error, by: deadline)
+        case .copyIn, .done: throw .broken("the server gave no answer to \(tag)")
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import Delivery
+package import Records
+
+/// Observes one node, over a connection of its own that it keeps from one observation to the next.
+///
+/// Owner: one thread.
+package final class ReplicaProbe {
+    package let node: NodeAddress
+    private let settings: ConnectionSettings
+    private let timeout: Duration
+    private let interrupt: Interrupt?
+    private var connection: PostgresConnection?
+
+    /// - Parameter timeout: for a whole observation, the connection included.
+    package init(
+        node: NodeAddress,
+        settings: ConnectionSettings,
+        timeout: Duration = .seconds(5),
+        interrupt: Interrupt? = nil
+    ) {
+        self.node = node
+        self.settings = settings
+        self.timeout = timeout
+        self.interrupt = interrupt
+    }
+
+    /// Asks the node about itself and about the ledger rows of these queues.
+    package func observe(queues: some Sequence<QueueID>) -> NodeObservation {
+        do throws(ConnectionFault) {
+            return NodeObservation(node: node, state: .success(try ask(Array(queues), by: .after(timeout))))
+        } catch {
+            connection = nil
+            return NodeObservation(node: node, state: .failure(error))
+        }
+    }
+
+    package func disconnect() {
+        connection = nil
+    }
+
+    private func ask(_ queues: [QueueID], by deadline: Deadline) throws(ConnectionFault) -> NodeState {
+        let connection: PostgresConnection
+        if let kept = self.connection, kept.isReady, !kept.looksBroken() {
+            connection = kept
+        } else {
+            connection = try PostgresConnection(to: node, settings: settings, deadline: deadline, interrupt: interrupt)
+            self.connection = connection
+        }
+        let before = UnixTime.now
+        let rows = try connection.query(Self.stateQuery, by: deadline).rows
+        let after = UnixTime.now
+        guard let row = rows.first, let isInRecovery = row.bool(0),
+            let identifier = row.text(1).flatMap({ Int64($0) }),
+            let position = row.text(3).flatMap({ WALPosition($0) })
+        else { throw .broken("the node did not describe itself") }
+        let clock = row.double(5) ?? 0
+        return NodeState(
+            version: connection.serverVersion,
+            isInRecovery: isInRecovery,
+            systemIdentifier: UInt64(bitPattern: identifier),
+            timeline: row.text(2).flatMap { Int($0, radix: 16) },
+            position: position,
+            isReceiving: row.bool(7) ?? false,
+            replayLag: row.double(4).map { .milliseconds(Int64(max(0, $0) * 1000)) },
+            ledger: row.bool(6) == true ? try ledger(of: queues, on: connection, by: deadline) : nil,
+            clockOffset: .milliseconds(Int64((clock - (before + after) / 2) * 1000))
+        )
+    }
+
+    private func ledger(
+        of queues: [QueueID],
+        on connection: PostgresConnection,
+        by deadline: Deadline
+    ) throws(ConnectionFault) -> [LaneKey: NodeState.LedgerEntry] {
+        let list = "{" + queues.map(\.description).joined(separator: ",") + "}"
+        let rows = try connection.query(
+            "SELECT queue, lane, epoch, position FROM forebay.ledger WHERE queue = ANY ($1::uuid[])",
+            [list],
+            by: deadline
+        ).rows
+        var ledger: [LaneKey: NodeState.LedgerEntry] = [:]
+        for row in rows {
+            guard let queue = row.text(0).flatMap({ QueueID($0) }),
+                let lane = row.integer(1).flatMap({ UInt16(exactly: $0) }),
+                let epoch = row.integer(2), let position = row.integer(3), position >= 0
+            else { continue }
+            ledger[LaneKey(queue: queue, lane: LaneID(lane))] = .init(epoch: epoch, position: Offset(UInt64(position)))
+        }
+        return ledger
+    }
+
+    /// Open to every role. A primary's timeline is in the name of its current WAL file: `pg_control_checkpoint` goes on showing the
+    /// old one until the first checkpoint after a promotion. On a replica the WAL receiver tells its own to monitoring roles only;
+    /// to others there is the one of the last restart point.
+    ///
+    /// A replica that receives, and has replayed all it received, has no lag, however old its last transaction is.
+    private static let stateQuery = """
+        SELECT r.recovering,
+               (SELECT system_identifier FROM pg_catalog.pg_control_system()),
+               CASE WHEN r.recovering
+                    THEN pg_catalog.to_hex(coalesce(
+                        (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver),
+                        (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint())))
+                    ELSE pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8) END,
+               CASE WHEN r.recovering THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END,
+               CASE WHEN NOT r.recovering THEN NULL
+                    WHEN w.receives AND pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() THEN 0
+                    ELSE EXTRACT(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp()) END,
+               EXTRACT(epoch FROM pg_catalog.clock_timestamp()),
+               pg_catalog.to_regclass('forebay.ledger') IS NOT NULL,
+               w.receives
+        FROM (SELECT pg_catalog.pg_is_in_recovery() AS recovering) AS r,
+             (SELECT count(pid) > 0 AS receives FROM pg_catalog.pg_stat_wal_receiver) AS w
+        """
+}

@@ -1,0 +1,175 @@
+import Instruments
+
+extension StatusSnapshot {
+    /// The snapshot as Prometheus scrapes it.
+    package var metrics: String {
+        var text = MetricsText(prefix: "forebay_")
+        lanes(into: &text)
+        conservation(into: &text)
+        ingest(into: &text)
+        disk(into: &text)
+        delivery(into: &text)
+        idempotency(into: &text)
+        process(into: &text)
+        return text.text
+    }
+
+    private func lanes(into text: inout MetricsText) {
+        func each(_ name: String, _ help: String, _ value: (Lane) -> MetricsText.Value?) {
+            text.family(
+                name,
+                .gauge,
+                help,
+                lanes.compactMap { lane in value(lane).map { (["queue": lane.queue, "lane": String(lane.lane)], $0) } }
+            )
+        }
+        each("durable_offset", "Last offset on disk and acknowledged.") { .unsigned($0.durable) }
+        each("committed_offset", "Last offset in the primary's ledger.") { .unsigned($0.committed) }
+        each("replicated_offset", "Last offset that every required replica shows.") {
+            $0.replicated.map(MetricsText.Value.unsigned)
+        }
+        each("trimmed_offset", "Last offset deleted from disk.") { .unsigned($0.trimmed) }
+        each("queued_events", "Events on disk that are not committed.") { .unsigned($0.queued) }
+        each("oldest_unflushed_age_seconds", "Age of the oldest event that is not committed.") {
+            .fraction($0.oldestUnflushedSeconds)
+        }
+    }
+
+    private func conservation(into text: inout MetricsText) {
+        let law = conservation
+        let help = "Conservation law, over the life of the queue directory:"
+        text.single("conservation_accepted", .gauge, "\(help) events accepted.", .whole(Int(law.accepted)))
+        text.single("conservation_committed", .gauge, "\(help) events committed.", .whole(Int(law.committed)))
+        text.single(
+            "conservation_dead_lettered",
+            .gauge,
+            "\(help) events dead-lettered.",
+            .whole(Int(law.deadLettered))
+        )
+        text.single("conservation_queued", .gauge, "\(help) events queued.", .whole(Int(law.queued)))
+        text.single(
+            "conservation_difference",
+            .gauge,
+            "\(help) accepted less committed, dead-lettered and queued; must be 0.",
+            .whole(Int(law.difference))
+        )
+    }
+
+    private func ingest(into text: inout MetricsText) {
+        text.single(
+            "accepted_events_total",
+            .counter,
+            "Events on disk and acknowledged.",
+            .whole(ingest.acceptedEvents)
+        )
+        text.family(
+            "refused_events_total",
+            .counter,
+            "Events refused at the door.",
+            labelled("reason", ingest.refusedEvents)
+        )
+        text.family(
+            "http_requests_total",
+            .counter,
+            "Answers over HTTP by status code.",
+            labelled("code", ingest.httpRequests)
+        )
+        text.single("tcp_lines_total", .counter, "Lines over TCP.", .whole(ingest.tcpLines))
+        text.family("connections", .gauge, "Open connections of agents.", labelled("listener", ingest.connections))
+        text.single("in_flight_bytes", .gauge, "Bytes of requests in memory.", .whole(ingest.inFlightBytes))
+        text.histogram(
+            "ack_seconds",
+            "Time from the last byte of a request to its answer.",
+            ingest.ackMicroseconds.snapshot,
+            scale: .microseconds,
+            buckets: Self.times
+        )
+    }
+
+    private func disk(into text: inout MetricsText) {
+        text.single("queue_bytes", .gauge, "Bytes that the queue takes on disk.", .whole(disk.bytes))
+        text.single("queue_max_bytes", .gauge, "Bytes that the queue may take on disk.", .whole(disk.maxBytes))
+        text.single("queue_full", .gauge, "1 if ingest is refused for want of space.", .whole(disk.isFull ? 1 : 0))
+        text.histogram(
+            "group_commit_events",
+            "Events per group commit.",
+            disk.groupCommitEvents.snapshot,
+            scale: .units,
+            buckets: 1...20
+        )
+        text.histogram(
+            "group_commit_bytes",
+            "Bytes written per group commit.",
+            disk.groupCommitBytes.snapshot,
+            scale: .units,
+            buckets: 8...28
+        )
+        text.histogram(
+            "fsync_seconds",
+            "Time of a sync of the disk.",
+            disk.fsyncMicroseconds.snapshot,
+            scale: .microseconds,
+            buckets: Self.times
+        )
+    }
+
+    private func delivery(into text: inout MetricsText) {
+        text.single("primary_up", .gauge, "1 if there is a primary.", .whole(health.primary.ok ? 1 : 0))
+        text.single("committed_rows_total", .counter, "Rows committed to PostgreSQL.", .whole(delivery.committedRows))
+        text.histogram(
+            "flush_rows",
+            "Rows per flush.",
+            delivery.flushRows.snapshot,
+            scale: .units,
+            buckets: 1...24
+        )
+        text.histogram(
+            "flush_seconds",
+            "Time of a flush, COMMIT included.",
+            delivery.flushMicroseconds.snapshot,
+            scale: .microseconds,
+            buckets: Self.times
+        )
+        text.single("claims_total", .counter, "Claims of lanes on a primary.", .whole(delivery.claims))
+        text.single("fenced_total", .counter, "Claims lost to another session.", .whole(delivery.fenced))
+        text.family(
+            "flush_faults_total",
+            .counter,
+            "Flushes that failed, by class.",
+            labelled("class", delivery.faults)
+        )
+        text.single(
+            "dead_lettered_events_total",
+            .counter,
+            "Events that went to the dead-letter store.",
+            .whole(delivery.deadLettered)
+        )
+        text.single("dead_letters", .gauge, "Events in the dead-letter store.", .whole(delivery.deadLetters))
+        text.single("parked_events", .gauge, "Events of parked streams.", .whole(delivery.parkedEvents))
+    }
+
+    private func idempotency(into text: inout MetricsText) {
+        text.single("idempotency_keys", .gauge, "Idempotency keys remembered.", .whole(idempotency.keys))
+        text.single(
+            "idempotency_evicted_early_total",
+            .counter,
+            "Idempotency keys forgotten before their window had passed.",
+            .whole(idempotency.evictedEarly)
+        )
+        text.single("repeats_total", .counter, "Requests answered as a repeat.", .whole(idempotency.repeats))
+    }
+
+    private func process(into text: inout MetricsText) {
+        text.single("process_resident_memory_bytes", .gauge, "Memory in use.", .whole(process.residentBytes))
+        text.single("process_cpu_seconds_total", .counter, "CPU time of all threads.", .fraction(process.cpuSeconds))
+        text.single("process_open_fds", .gauge, "Open file descriptors.", .whole(process.openFiles))
+        text.family("build_info", .gauge, "1, with the version as a label.", [(["version": version], .whole(1))])
+    }
+
+    /// 16 µs to 67 s.
+    private static let times = 4...26
+
+    private func labelled(_ label: String, _ counts: [String: Int]) -> [(MetricsText.Labels, MetricsText.Value)] {
+        counts.sorted { $0.key < $1.key }.map { ([label: $0.key], .whole($0.value)) }
+    }
+}

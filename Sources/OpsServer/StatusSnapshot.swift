@@ -1,0 +1,180 @@
+import Glibc
+package import Instruments
+
+/// The state of a proxy at one moment. The runtime fills it; `/metrics`, `/v1/status`, the page and `forebay status` show it.
+///
+/// Counts are of this process unless said otherwise. In JSON the keys are in snake case.
+package struct StatusSnapshot: Codable, Hashable, Sendable {
+    /// Of the program.
+    package var version = ""
+    package var pid = Int(getpid())
+    package var uptimeSeconds = 0.0
+    /// The queue that new events go to.
+    package var queue = ""
+    package var health = Health()
+    package var lanes: [Lane] = []
+    package var conservation = Conservation()
+    package var ingest = Ingest()
+    package var disk = Disk()
+    package var delivery = Delivery()
+    package var idempotency = Idempotency()
+    package var process = Usage()
+
+    package init() {}
+
+    package struct Health: Codable, Hashable, Sendable {
+        package var ingest = OpsCheck.passed
+        /// A primary is connected, or was when it was last needed.
+        package var primary = OpsCheck.passed
+
+        package init() {}
+    }
+
+    /// A lane of this queue, or of an older one that is being drained.
+    package struct Lane: Codable, Hashable, Sendable {
+        package var queue: String
+        package var lane: Int
+        /// A word for what the lane does, as `delivering`, `idle`, `waiting`, `isolating`, `held`, `read-only`.
+        package var state: String
+        /// Of the claim; 0 before the first.
+        package var epoch: Int64 = 0
+        package var durable: UInt64 = 0
+        package var committed: UInt64 = 0
+        /// nil where no replica is asked.
+        package var replicated: UInt64?
+        package var trimmed: UInt64 = 0
+        /// Of the oldest event that is durable and not committed; 0 if there is none.
+        package var oldestUnflushedSeconds = 0.0
+        /// Why the lane does not get on.
+        package var fault: String?
+
+        /// Durable and not committed.
+        package var queued: UInt64 { durable > committed ? durable - committed : 0 }
+
+        package init(queue: String, lane: Int, state: String) {
+            self.queue = queue
+            self.lane = lane
+            self.state = state
+        }
+    }
+
+    /// accepted = committed + dead-lettered + queued, over the life of the queue directory (design, section 1).
+    package struct Conservation: Codable, Hashable, Sendable {
+        package var accepted: Int64 = 0
+        package var committed: Int64 = 0
+        /// Parked events are among them.
+        package var deadLettered: Int64 = 0
+        package var queued: Int64 = 0
+
+        /// Events that are unaccounted for; anything but 0 is a fault of the program.
+        package var difference: Int64 { accepted - committed - deadLettered - queued }
+
+        package init() {}
+
+        private enum CodingKeys: String, CodingKey {
+            case accepted, committed, deadLettered, queued, difference
+        }
+
+        /// The difference is written for whoever reads the JSON.
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(accepted, forKey: .accepted)
+            try container.encode(committed, forKey: .committed)
+            try container.encode(deadLettered, forKey: .deadLettered)
+            try container.encode(queued, forKey: .queued)
+            try container.encode(difference, forKey: .difference)
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            accepted = try container.decode(Int64.self, forKey: .accepted)
+            committed = try container.decode(Int64.self, forKey: .committed)
+            deadLettered = try container.decode(Int64.self, forKey: .deadLettered)
+            queued = try container.decode(Int64.self, forKey: .queued)
+        }
+    }
+
+    package struct Ingest: Codable, Hashable, Sendable {
+        /// Durable and acknowledged.
+        package var acceptedEvents = 0
+        /// By reason, as `bad-json` or `unknown-field`.
+        package var refusedEvents: [String: Int] = [:]
+        /// Answers by status code, as `200`, or by class, as `2xx`.
+        package var httpRequests: [String: Int] = [:]
+        package var tcpLines = 0
+        /// Open ones by listener, as `http` and `tcp`.
+        package var connections: [String: Int] = [:]
+        package var inFlightBytes = 0
+        /// From the last byte of a request to its answer, in microseconds.
+        package var ackMicroseconds = HistogramReading()
+
+        package init() {}
+    }
+
+    package struct Disk: Codable, Hashable, Sendable {
+        package var bytes = 0
+        package var maxBytes = 0
+        /// Ingest is refused for want of space.
+        package var isFull = false
+        package var groupCommitEvents = HistogramReading()
+        package var groupCommitBytes = HistogramReading()
+        package var fsyncMicroseconds = HistogramReading()
+
+        package init() {}
+    }
+
+    package struct Delivery: Codable, Hashable, Sendable {
+        package var committedRows = 0
+        package var flushRows = HistogramReading()
+        package var flushMicroseconds = HistogramReading()
+        package var claims = 0
+        /// Claims that were lost to another session.
+        package var fenced = 0
+        /// By class, as the first two characters of the SQLSTATE, or `connection`.
+        package var faults: [String: Int] = [:]
+        package var deadLettered = 0
+        /// In the store now, parked ones aside.
+        package var deadLetters = 0
+        /// Events of streams that failed as a whole, now.
+        package var parkedEvents = 0
+
+        package init() {}
+    }
+
+    package struct Idempotency: Codable, Hashable, Sendable {
+        package var keys = 0
+        /// Keys forgotten before their window had passed, for want of room.
+        package var evictedEarly = 0
+        /// Requests that were answered as a repeat.
+        package var repeats = 0
+
+        package init() {}
+    }
+
+    package struct Usage: Codable, Hashable, Sendable {
+        package var residentBytes = 0
+        package var cpuSeconds = 0.0
+        package var openFiles = 0
+
+        package init() {}
+
+        package init(_ usage: ProcessUsage) {
+            residentBytes = usage.residentBytes
+            cpuSeconds = usage.cpuSeconds
+            openFiles = usage.openFiles
+        }
+    }
+}
+
+/// The result of a check, with the reason if it failed.
+package struct OpsCheck: Codable, Hashable, Sendable {
+    package var ok: Bool
+    /// A clause; nil if `ok`.
+    package var reason: String?
+
+    package static let passed = OpsCheck(ok: true, reason: nil)
+
+    package static func failed(_ reason: String) -> OpsCheck {
+        OpsCheck(ok: false, reason: reason)
+    }
+}

@@ -1,0 +1,258 @@
+package import Records
+import Synchronization
+
+/// The dead-letter store on disk. Format and rules: "Dead-letter format".
+///
+/// One process has it open for writing (the queue's lock sees to that); any thread may call. Calls block for the disk.
+package final class DeadLetterLog: Sendable {
+    package struct Options: Hashable, Sendable {
+        /// A file is followed by the next one when it would grow beyond this.
+        package var maximumFileBytes = 64 << 20
+        /// Of all files together.
+        package var maximumBytes = 4 << 30
+        /// Separate ranges of positions that are remembered; 16 bytes each.
+        package var maximumRanges = 1 << 20
+        /// Texts of a reason are cut to this.
+        package var maximumTextBytes = 8 << 10
+
+        package init() {}
+    }
+
+    /// What an opening found.
+    package struct Opening: Hashable, Sendable {
+        package struct Damage: Hashable, Sendable {
+            package var path: String
+            package var bytes: Range<Int>
+            package var reason: String
+        }
+
+        package var files = 0
+        package var pending = 0
+        /// Bytes of a call that was never acknowledged; cut off.
+        package var torn: [Damage] = []
+        /// Bytes of acknowledged calls that can't be read; left where they are.
+        package var corrupt: [Damage] = []
+    }
+
+    /// Counts, for metrics.
+    package struct Summary: Hashable, Sendable {
+        package var files: Int
+        package var bytes: Int
+        /// Letters without a verdict.
+        package var pending: Int
+        /// Their events: refused one by one, …
+        package var poisonEvents: Int
+        /// … set aside with their stream, …
+        package var parkedEvents: Int
+        /// … and unreadable in the queue.
+        package var unreadableEvents: Int
+        package var ranges: Int
+    }
+
+    struct State {
+        var index: LetterIndex
+        /// The file that is appended to; nil until the next call begins one.
+        var current: Current?
+        /// What the next file's header says of the one before it.
+        var previousEnd: UInt64
+        var nextFile: UInt64
+    }
+
+    struct Current {
+        var number: UInt64
+        var salt: UInt64
+        var file: any File
+        /// Everything before is on disk.
+        var end: Int
+    }
+
+    let directory: LetterDirectory
+    let options: Options
+    private let salt: @Sendable () -> UInt64
+    let state: Mutex<State>
+    /// Held by whoever reads rows for long, and tried by compaction, which moves them.
+    let reading = Mutex(())
+    package let opening: Opening
+
+    init(
+        directory: LetterDirectory,
+        options: Options,
+        salt: @escaping @Sendable () -> UInt64,
+        state: State,
+        opening: Opening
+    ) {
+        self.directory = directory
+        self.options = options
+        self.salt = salt
+        self.state = Mutex(state)
+        self.opening = opening
+    }
+
+    package var summary: Summary {
+        state.withLock { state in
+            Summary(
+                files: state.index.files.count,
+                bytes: state.index.byteCount,
+                pending: state.index.pendingCount,
+                poisonEvents: state.index.pendingEvents[.poison] ?? 0,
+                parkedEvents: state.index.pendingEvents[.parked] ?? 0,
+                unreadableEvents: state.index.pendingEvents[.unreadable] ?? 0,
+                ranges: state.index.rangeCount
+            )
+        }
+    }
+
+    /// The recorded positions within `range`, clipped to it, ascending, whatever became of the letters since.
+    package func recorded(_ lane: LaneKey, in range: ClosedRange<Offset>) -> [ClosedRange<Offset>] {
+        state.withLock { $0.index.recorded(lane, in: range) }
+    }
+
+    /// Records letters; on disk when it returns. Those whose positions are recorded already are left out.
+    package func record(_ letters: [DeadLetter]) throws(DeadLetterLogFault) {
+        try locked { (state) throws(DeadLetterLogFault) in
+            var batch = LetterBatch(nextID: state.index.nextID)
+            for letter in letters {
+                let known = state.index.recorded(letter.lane, in: letter.range)
+                if known == [letter.range] { continue }
+                guard known.isEmpty else { throw .overlaps("\(letter.position)") }
+                guard letter.bytes.count <= LetterFrame.maximumPart / 2 else {
+                    throw .tooLarge(bytes: letter.bytes.count, limit: LetterFrame.maximumPart / 2)
+                }
+                if !batch.add(letter.cut(toTextBytes: options.maximumTextBytes)) {
+                    try append(batch, to: &state)
+                    batch = LetterBatch(nextID: state.index.nextID)
+                    _ = batch.add(letter.cut(toTextBytes: options.maximumTextBytes))
+                }
+            }
+            try append(batch, to: &state)
+        }
+    }
+
+    /// Says what became of letters; on disk when it returns. Returns those that were pending, which alone are changed.
+    @discardableResult
+    package func judge(
+        _ ids: some Sequence<LetterID>,
+        _ verdict: LetterVerdict,
+        time: Int64
+    ) throws(DeadLetterLogFault) -> [LetterID] {
+        let asked = Set(ids).sorted()
+        return try locked { (state) throws(DeadLetterLogFault) in
+            let open = asked.filter { state.index.pending.contains($0) }
+            var rest = open[...]
+            while !rest.isEmpty {
+                // A million ids are 8 MiB: well within what a frame holds.
+                let part = Array(rest.prefix(1 << 20))
+                var batch = LetterBatch(nextID: state.index.nextID)
+                batch.entries = [.verdict(verdict, part, time: time)]
+                try append(batch, to: &state, isVerdict: true)
+                rest = rest.dropFirst(part.count)
+            }
+            return open
+        }
+    }
+
+    /// The id of the next letter; those that exist are below.
+    package var nextID: LetterID {
+        state.withLock { $0.index.nextID }
+    }
+
+    package func isPending(_ id: LetterID) -> Bool {
+        state.withLock { $0.index.pending.contains(id) }
+    }
+
+    /// `withLock` with a typed error: what the body did is kept also if it throws.
+    func locked<Value: Sendable>(
+        _ body: (inout State) throws(DeadLetterLogFault) -> Value
+    ) throws(DeadLetterLogFault) -> Value {
+        let result: Result<Value, DeadLetterLogFault> = state.withLock { state in
+            do throws(DeadLetterLogFault) {
+                return .success(try body(&state))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    // MARK: Appending
+
+    private func append(
+        _ batch: LetterBatch,
+        to state: inout State,
+        isVerdict: Bool = false
+    ) throws(DeadLetterLogFault) {
+        guard !batch.entries.isEmpty else { return }
+        // A verdict is let through at the bounds: it is what makes room.
+        if !isVerdict {
+            let bytes = state.index.byteCount
+            guard bytes + batch.rows.count + LetterFrame.headerSize <= options.maximumBytes else {
+                throw .full(bytes: bytes, limit: options.maximumBytes)
+            }
+            let ranges = state.index.rangeCount
+            guard ranges < options.maximumRanges else { throw .tooManyRanges(ranges) }
+        }
+        do throws(FileFault) {
+            if let current = state.current, current.end > LetterFileHeader.size,
+                current.end + batch.rows.count > options.maximumFileBytes
+            {
+                state.previousEnd = UInt64(current.end)
+                state.current = nil
+            }
+            if state.current == nil { try begin(&state, time: batch.time) }
+            guard let current = state.current else { return }
+            try write(batch, to: current, &state)
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    private func write(_ batch: LetterBatch, to current: Current, _ state: inout State) throws(FileFault) {
+        let bytes = LetterFrame.encode(batch.entries, rows: batch.rows, salt: current.salt, file: current.number)
+        do throws(FileFault) {
+            try bytes.withBytes { (buffer) throws(FileFault) in try current.file.write(buffer, at: current.end) }
+        } catch {
+            // What was written of the frame is cut off; if even that fails, the file is left as it is and never written again.
+            do throws(FileFault) {
+                try current.file.truncate(current.end)
+            } catch {
+                leave(current, &state)
+            }
+            throw error
+        }
+        do throws(FileFault) {
+            try current.file.sync()
+        } catch {
+            leave(current, &state)
+            throw error
+        }
+        let end = current.end + bytes.count
+        state.current?.end = end
+        state.index.update(file: current.number) { $0.end = end }
+        for entry in batch.entries {
+            state.index.add(entry, inFile: current.number)
+        }
+    }
+
+    /// Nothing more is written to the file: after a failed sync nobody knows what of it is on disk.
+    private func leave(_ current: Current, _ state: inout State) {
+        state.previousEnd = UInt64(current.end)
+        state.current = nil
+    }
+
+    private func begin(_ state: inout State, time: Int64) throws(FileFault) {
+        let number = state.nextFile
+        let header = LetterFileHeader(
+            number: number,
+            salt: salt(),
+            previousEnd: state.previousEnd,
+            created: time,
+            firstID: state.index.nextID
+        )
+        let file = try directory.create(header, frames: [])
+        state.current = Current(number: number, salt: header.salt, file: file, end: LetterFileHeader.size)
+        state.nextFile = number + 1
+        state.index.begin(file: LetterIndex.FileSummary(number: number, end: LetterFileHeader.size))
+    }
+
+    func newSalt() -> UInt64 { salt() }
+}

@@ -1,0 +1,118 @@
+import Instruments
+import OpsServer
+
+/// A status as a person reads it in a terminal.
+struct StatusTable {
+    private let now: StatusSnapshot
+    private let before: StatusSnapshot?
+
+    /// - Parameter before: an earlier status of the same proxy, for rates; without it they are left out.
+    init(_ now: StatusSnapshot, before: StatusSnapshot?) {
+        self.now = now
+        self.before = before?.pid == now.pid && before?.queue == now.queue ? before : nil
+    }
+
+    var text: String {
+        var lines = [
+            "Forebay \(now.version), process \(now.pid), up \(span(now.uptimeSeconds)), queue \(now.queue)",
+            health,
+            "",
+            "accepted \(whole(now.ingest.acceptedEvents))\(rate(\.ingest.acceptedEvents))"
+                + "   committed \(whole(now.delivery.committedRows))\(rate(\.delivery.committedRows))"
+                + "   queued \(whole(Int(now.conservation.queued)))"
+                + "   dead letters \(whole(now.delivery.deadLetters))"
+                + "   parked \(whole(now.delivery.parkedEvents))",
+            "disk \(size(now.disk.bytes)) of \(size(now.disk.maxBytes))\(now.disk.isFull ? " (full)" : "")"
+                + "   memory \(size(now.process.residentBytes))"
+                + "   connections \(whole(now.ingest.connections.values.reduce(0, +)))",
+            "answer \(times(now.ingest.ackMicroseconds))   sync \(times(now.disk.fsyncMicroseconds))"
+                + "   flush \(times(now.delivery.flushMicroseconds))",
+            "",
+        ]
+        lines += table(
+            ["lane", "state", "epoch", "durable", "committed", "replicated", "trimmed", "queued", "oldest"],
+            now.lanes.map { lane in
+                [
+                    lane.queue == now.queue ? "\(lane.lane)" : "\(lane.queue.prefix(8)).\(lane.lane)",
+                    lane.state,
+                    "\(lane.epoch)",
+                    "\(lane.durable)",
+                    "\(lane.committed)",
+                    lane.replicated.map { "\($0)" } ?? "-",
+                    "\(lane.trimmed)",
+                    "\(lane.queued)",
+                    span(lane.oldestUnflushedSeconds),
+                ]
+            }
+        )
+        for lane in now.lanes {
+            if let fault = lane.fault { lines.append("lane \(lane.lane): \(fault)") }
+        }
+        return lines.map { "\($0)\n" }.joined()
+    }
+
+    private var health: String {
+        var reasons = [now.health.ingest, now.health.primary].filter { !$0.ok }.map { $0.reason ?? "not ready" }
+        let difference = now.conservation.difference
+        if difference != 0 { reasons.append("\(difference) events are unaccounted for") }
+        return reasons.isEmpty ? "ready" : "DEGRADED: " + reasons.joined(separator: "; ")
+    }
+
+    private func rate(_ count: KeyPath<StatusSnapshot, Int>) -> String {
+        guard let before, now.uptimeSeconds > before.uptimeSeconds else { return "" }
+        let events = Double(now[keyPath: count] - before[keyPath: count])
+        return " (\(Int(events / (now.uptimeSeconds - before.uptimeSeconds)))/s)"
+    }
+
+    private func times(_ reading: HistogramReading) -> String {
+        guard let half = reading.snapshot.quantile(0.5), let most = reading.snapshot.quantile(0.99) else { return "-" }
+        return "p50 \(span(half / 1_000_000)) p99 \(span(most / 1_000_000))"
+    }
+
+    /// The first two columns stand left, numbers right.
+    private func table(_ head: [String], _ rows: [[String]]) -> [String] {
+        let widths = head.indices.map { column in ([head] + rows).map { $0[column].count }.max() ?? 0 }
+        return ([head] + rows).map { row in
+            let cells = row.indices.map { column in
+                let padding = String(repeating: " ", count: widths[column] - row[column].count)
+                return column < 2 ? row[column] + padding : padding + row[column]
+            }
+            return cells.joined(separator: "  ")
+        }
+    }
+
+    private func whole(_ number: Int) -> String {
+        let digits = String(abs(number))
+        var grouped = ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index).isMultiple(of: 3) { grouped.append(",") }
+            grouped.append(digit)
+        }
+        return number < 0 ? "-\(grouped)" : grouped
+    }
+
+    private func size(_ bytes: Int) -> String {
+        for (name, unit) in [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] where bytes >= unit
+        {
+            return "\(tenths(Double(bytes) / Double(unit))) \(name)"
+        }
+        return "\(bytes) B"
+    }
+
+    private func span(_ seconds: Double) -> String {
+        switch seconds {
+        case ..<0.000001: "0"
+        case ..<0.001: "\(Int(seconds * 1_000_000))µs"
+        case ..<1: "\(tenths(seconds * 1_000))ms"
+        case ..<120: "\(tenths(seconds))s"
+        case ..<7_200: "\(Int(seconds / 60))m"
+        case ..<172_800: "\(Int(seconds / 3_600))h"
+        default: "\(Int(seconds / 86_400))d"
+        }
+    }
+
+    private func tenths(_ number: Double) -> String {
+        let tenths = Int((number * 10).rounded())
+        return tenths.isMultiple(of: 10) ? "\(tenths / 10)" : "\(tenths / 10).\(tenths % 10)"
+    }
+}

@@ -1,0 +1,141 @@
+import Delivery
+import Records
+
+/// A lane with all its neighbours, and verbs to tell its story with.
+final class DeliveryWorld {
+    let queue = FakeQueue()
+    let clock = FakeClock()
+    let postgres: FakePostgres
+    let deadLetters: FakeDeadLetters
+    let log = EventLog()
+    let settings: DeliverySettings
+    private(set) var session: FakeSession
+    private(set) var delivery: LaneDelivery
+    private var restarts: UInt64 = 0
+
+    init(
+        settings: DeliverySettings = DeliverySettings(),
+        omissions: FakePostgres.Omissions = [],
+        lazyLetters: Bool = false
+    ) {
+        self.settings = settings
+        postgres = FakePostgres(omissions: omissions)
+        deadLetters = FakeDeadLetters(isLazy: lazyLetters)
+        session = FakeSession(postgres, clock: clock)
+        delivery = Self.deliver(queue, session, deadLetters, log, clock, settings, seed: 0)
+    }
+
+    private static func deliver(
+        _ queue: FakeQueue,
+        _ session: FakeSession,
+        _ deadLetters: FakeDeadLetters,
+        _ log: EventLog,
+        _ clock: FakeClock,
+        _ settings: DeliverySettings,
+        seed: UInt64
+    ) -> LaneDelivery {
+        LaneDelivery(
+            lane: FakeQueue.key,
+            opened: queue.durable,
+            source: queue,
+            destination: session,
+            deadLetters: deadLetters,
+            observer: log,
+            clock: clock,
+            settings: settings,
+            randomness: SeededGenerator(seed: seed)
+        )
+    }
+
+    /// The process is killed and started again; a transaction may live on in the server.
+    func restart() {
+        restarts += 1
+        deadLetters.crash()
+        let nextBreak = session.nextBreak
+        session = FakeSession(postgres, clock: clock)
+        session.nextBreak = nextBreak
+        delivery = Self.deliver(queue, session, deadLetters, log, clock, settings, seed: restarts)
+    }
+
+    /// The next flushes go wrong in these ways; claims go well meanwhile, unless it is a claim's fault.
+    func breakNext(_ breaks: FakeSession.Break...) {
+        var left = breaks[...]
+        session.nextBreak = { [session] in
+            guard let next = left.first else { return nil }
+            if case .server(_, .claiming) = next {
+                return left.popFirst()
+            }
+            guard session.isConnected else { return nil }
+            return left.popFirst()
+        }
+    }
+
+    /// One step; time goes on to when the next one is due.
+    @discardableResult
+    func step(awaited: Offset = .none) -> LaneDelivery.Next {
+        let next = delivery.step(awaited: awaited)
+        switch next {
+        case .again, .stopped: break
+        case .waitForData(let until): clock.now = max(clock.now, until ?? clock.now)
+        case .sleep(let until), .held(_, let until): clock.now = max(clock.now, until)
+        }
+        return next
+    }
+
+    /// Steps until everything durable is passed. Returns the steps taken; nil if it does not get there.
+    @discardableResult
+    func drain(within steps: Int = 10_000) -> Int? {
+        for taken in 0..<steps {
+            if postgres.state.ledger.position >= queue.durable, taken > 0 { return taken }
+            step()
+        }
+        return nil
+    }
+
+    var position: Offset { postgres.state.ledger.position }
+
+    func deadLettered(_ kind: DeadLetter.Kind) -> [Offset] {
+        deadLetters.letters.filter { $0.kind == kind }
+            .flatMap { letter in (0..<letter.count).map { letter.first.advanced(by: $0) } }
+            .sorted()
+    }
+
+    /// What of the promise does not hold now; nil if all of it does.
+    ///
+    /// Every event up to the ledger's position is in the database exactly once or in the dead-letter store, on disk, and not in both; none
+    /// after it is in the database. So accepted = committed + dead-lettered + queued.
+    func broken() -> String? {
+        let count = Int(queue.durable.rawValue)
+        var aside = Array(repeating: false, count: count + 1)
+        for letter in deadLetters.lasting {
+            for offset in Int(letter.first.rawValue)...Int(letter.last.rawValue) {
+                if aside[offset] { return "\(offset) was dead-lettered twice" }
+                aside[offset] = true
+            }
+        }
+        let position = Int(position.rawValue)
+        let copies = postgres.state.copies
+        var accounted = 0
+        for offset in stride(from: 1, through: count, by: 1) {
+            let landed = offset < copies.count ? copies[offset] : 0
+            if landed > 1 { return "\(offset) is in the database \(landed) times" }
+            if landed == 1, aside[offset] { return "\(offset) is in the database and dead-lettered" }
+            if offset <= position, landed == 0, !aside[offset] { return "\(offset) was passed and is nowhere" }
+            if offset > position, landed > 0 { return "\(offset) is in the database, the ledger at \(position)" }
+            if landed == 1 || aside[offset] || offset > position { accounted += 1 }
+        }
+        return accounted == count ? nil : "\(accounted) events accounted for of \(count)"
+    }
+
+    private var lastLook: [Int] = []
+
+    /// Whether anything happened since the last call that ``broken()`` looks at.
+    func hasChanged() -> Bool {
+        let look = [
+            postgres.flushes, postgres.failovers, deadLetters.lasting.count, Int(queue.durable.rawValue),
+            Int(position.rawValue),
+        ]
+        defer { lastLook = look }
+        return look != lastLook
+    }
+}

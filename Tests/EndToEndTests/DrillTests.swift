@@ -1,0 +1,63 @@
+// Method: run the drills, shortened, against the binaries of this build: a real cluster, a real proxy, agents that keep a journal, and a count by
+// event id at the end. A drill ends with a status other than 0 if an acknowledged event is missing, or doubled under a key.
+
+import Foundation
+import Testing
+
+@Suite(.serialized)
+struct DrillTests {
+    @Test(arguments: [
+        ["baseline", "--seconds", "3"],
+        ["proxy-kill", "--rounds", "8"],
+        ["proxy-kill", "--rounds", "4", "--no-keys"],
+        ["postgres-restart", "--rounds", "3"],
+        ["poison", "--events", "5000"],
+        ["parked", "--events", "2000"],
+        ["backlog", "--gib", "0.1"],
+    ])
+    func nothingIsLostOrDoubled(arguments: [String]) throws {
+        let outcome = try drill(arguments)
+        #expect(outcome.status == 0, "\(outcome.text)")
+        #expect(outcome.text.contains("passed"))
+    }
+
+    /// A small file system has to be mounted, which only root may do.
+    @Test(.enabled(if: getuid() == 0))
+    func aFullDiskLosesNothing() throws {
+        let outcome = try drill(["disk-full", "--mebibytes", "96"])
+        #expect(outcome.status == 0, "\(outcome.text)")
+    }
+
+    /// The check itself is shown to be able to fail: an event vanishes behind the back of the drill.
+    @Test
+    func aLostEventIsFound() throws {
+        let outcome = try drill(["baseline", "--seconds", "2", "--sabotage"])
+        #expect(outcome.status != 0)
+        #expect(outcome.text.contains("\"lost\":1"), "\(outcome.text)")
+    }
+
+    private func drill(_ arguments: [String]) throws -> (status: Int32, text: String) {
+        let programs = try #require(Self.programs)
+        let output = Pipe()
+        let process = Process()
+        process.executableURL = programs.appending(path: "drill")
+        process.arguments = arguments + ["--programs", programs.path(), "--rate", "4000"]
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let data = try output.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    }
+
+    /// Where this build's executables are: beside the test bundle.
+    private static let programs: URL? = {
+        var folder = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+        while folder.path() != "/" {
+            if FileManager.default.isExecutableFile(atPath: folder.appending(path: "drill").path()) { return folder }
+            folder.deleteLastPathComponent()
+        }
+        return nil
+    }()
+}

@@ -1,0 +1,318 @@
+// Method: the backend, the server or the shutdown ends the exchange at a chosen point. Locks hold the backend at that point, so no test
+// waits for longer than it takes; each then shows what the ledger says afterwards.
+
+import Delivery
+import LibPQClient
+import LocalPostgres
+import Records
+import Testing
+
+extension RealServerTests {
+    @Suite(.serialized)
+    struct BrokenConnectionTests {
+        let lane = LaneKey(queue: QueueID(high: .random(in: 0 ... .max), low: .random(in: 0 ... .max)), lane: LaneID(7))
+        let bystander = Bystander(target: "forebay/7")
+        let destination: LedgerDestination
+        let table: TestTable
+
+        init() throws {
+            destination = try LedgerDestinationTests.makeDestination()
+            table = try TestTable("target")
+        }
+
+        private func destination(
+            settings: ConnectionSettings = TestDatabase.writerSettings,
+            deadlines: FlushDeadlines = FlushDeadlines(),
+            interrupt: Interrupt? = nil
+        ) throws -> LedgerDestination {
+            LedgerDestination(
+                nodes: [TestDatabase.address(try TestDatabase.cluster.primary)],
+                settings: settings,
+                deadlines: deadlines,
+                interrupt: interrupt
+            )
+        }
+
+        private var flush: Flush {
+            Flush(lane: lane, epoch: 1, from: .none, to: Offset(2), parts: [table.part([(1, "a"), (2, "b")])])
+        }
+
+        /// From now on `COMMIT` of a flush into the table waits for a lock that the returned holder has.
+        private func blockCommit() throws -> Holder {
+            try TestDatabase.administrator().run(
+                """
+                CREATE OR REPLACE FUNCTION public.wait_for_bystander() RETURNS trigger LANGUAGE plpgsql AS
+                'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END';
+                CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON target DEFERRABLE INITIALLY DEFERRED
+                FOR EACH ROW EXECUTE FUNCTION public.wait_for_bystander()
+                """,
+                by: .after(.seconds(10))
+            )
+            return try Holder("SELECT pg_advisory_xact_lock(4711)")
+        }
+
+        /// Nothing landed, and the lane can be claimed and written again.
+        private func expectNothingHappened(_ destination: LedgerDestination, epoch: Int64 = 2) throws {
+            #expect(try table.contents() == [])
+            #expect(try destination.claim(lane) == LedgerRow(epoch: epoch, position: .none))
+            try TestDatabase.administrator().run("DROP TRIGGER IF EXISTS wait ON target", by: .after(.seconds(10)))
+            var again = flush
+            again.epoch = epoch
+            #expect(try destination.flush(again).rows == 2)
+        }
+
+        @Test
+        func nobodyListens() throws {
+            let port = try LoopbackPort.free()
+            let destination = LedgerDestination(
+                nodes: [NodeAddress(host: "127.0.0.1", port: port)],
+                settings: TestDatabase.writerSettings
+            )
+            let fault = #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
+            #expect(fault?.phase == .connecting)
+            #expect(fault?.connectionText?.contains("Connection refused") == true)
+        }
+
+        @Test
+        func wrongPassword() throws {
+            var settings = TestDatabase.writerSettings
+            settings.password = "wrong"
+            let destination = try destination(settings: settings)
+            let fault = #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
+            #expect(fault?.phase == .connecting)
+            #expect(fault?.connectionText?.contains("password authentication failed for user \"apm_writer\"") == true)
+        }
+
+        @Test
+        func endedWhileClaiming() throws {
+            _ = try destination.claim(lane)
+            let holder = try Holder("SELECT FROM forebay.ledger WHERE queue = '\(lane.queue)' FOR UPDATE")
+            let fault = try Bystander.meanwhile(bystander.terminateWhenBlocked) {
+                #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
+            }
+            #expect(fault?.phase == .claiming)
+            #expect(fault?.serverError?.sqlState == "57P01")
+            try holder.release()
+            try expectNothingHappened(destination)
+        }
+
+        @Test
+        func endedWhileSending() throws {
+            _ = try destination.claim(lane)
+            let holder = try Holder("LOCK TABLE target")
+            let fault = try Bystander.meanwhile(bystander.terminateWhenBlocked) {
+                #expect(throws: DeliveryFault.self) { try destination.flush(flush) }
+            }
+            #expect(fault?.phase == .sending)
+            #expect(fault?.serverError?.sqlState == "57P01")
+            try holder.release()
+            try expectNothingHappened(destination)
+        }
+
+        /// The backend is ended by the very row that is being sent, while more rows than the socket holds are still to come.
+        @Test
+        func endedInTheMiddleOfTheRows() throws {
+            try TestDatabase.administrator().run(
+                """
+                CREATE OR REPLACE FUNCTION public.end_session() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+                'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';
+                CREATE TRIGGER ends BEFORE INSERT ON target FOR EACH ROW WHEN (NEW.n = 5) EXECUTE FUNCTION public.end_session()
+                """,
+                by: .after(.seconds(10))
+            )
+            var rows = TestRows()
+            for number in 0..<64 {
+                rows.add(Int64(number), String(repeating: "x", count: 1 << 20))
+            }
+            let part = Flush.Part(
+                layout: table.layout,
+                slices: [rows.slice(first: Offset(1), fingerprint: table.layout.fingerprint)]
+            )
+            _ = try destination.claim(lane)
+            let fault = #expect(throws: DeliveryFault.self) {
+                try destination.flush(Flush(lane: lane, epoch: 1, from: .none, to: Offset(64), parts: [part]))
+            }
+            #expect(fault?.phase == .sending)
+            #expect(fault?.serverError?.sqlState == "57P01")
+            try TestDatabase.administrator().run("DROP TRIGGER ends ON target", by: .after(.seconds(10)))
+            try expectNothingHappened(destination)
+        }
+
+        @Test
+        func endedWhileCommitting() throws {
+            let holder = try blockCommit()
+            _ = try destination.claim(lane)
+            let fault = #expect(throws: DeliveryFault.self) {
+                try destination.flush(flush, whileWaiting: { try? bystander.terminateWhenBlocked() })
+            }
+            #expect(fault?.phase == .committing)
+            #expect(fault?.serverError?.sqlState == "57P01")
+            #expect(fault?.part == nil)
+            try holder.release()
+            try expectNothingHappened(destination)
+        }
+
+        @Test
+        func aDeferredConstraintRefusesTheCommit() throws {
+            try TestDatabase.administrator().run(
+                "ALTER TABLE target ADD CONSTRAINT once UNIQUE (n) DEFERRABLE INITIALLY DEFERRED",
+                by: .after(.seconds(10))
+            )
+            _ = try destination.claim(lane)
+            let twice = Flush(
+                lane: lane,
+                epoch: 1,
+                from: .none,
+                to: Offset(2),
+                parts: [table.part([(1, "a"), (1, "b")])]
+            )
+            let fault = #expect(throws: DeliveryFault.self) { try destination.flush(twice) }
+            #expect(fault?.phase == .committing)
+            #expect(fault?.serverError?.sqlState == "23505")
+            #expect(fault?.part == nil)
+            try expectNothingHappened(destination)
+        }
+
+        @Test
+        func theServerStopsAtOnceWhileCommitting() throws {
+            let primary = try TestDatabase.cluster.primary
+            let holder = try blockCommit()
+            defer { withExtendedLifetime(holder) {} }
+            _ = try destination.claim(lane)
+            let fault = #expect(throws: DeliveryFault.self) {
+                try destination.flush(
+                    flush,
+                    whileWaiting: {
+                        _ = try? bystander.waitUntilBlocked()
+                        try? primary.stop(.immediate)
+                    }
+                )
+            }
+            #expect(fault?.phase == .committing)
+            let away = #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
+            #expect(away?.phase == .connecting)
+            try primary.start()
+            try expectNothingHappened(destination)
+        }
+
+        @Test
+        func theServerIsKilledWhileCommitting() throws {
+            let primary = try TestDatabase.cluster.primary
+            let holder = try blockCommit()
+            defer { withExtendedLifetime(holder) {} }
+            _ = try destination.claim(lane)
+            let fault = #expect(throws: DeliveryFault.self) {
+                try destination.flush(
+                    flush,
+                    whileWaiting: {
+                        _ = try? bystander.waitUntilBlocked()
+                        try? primary.kill()
+                    }
+                )
+            }
+            #expect(fault?.phase == .committing)
+            #expect(fault?.connectionText != nil)
+            try primary.start()
+            try expectNothingHappened(destination)
+        }
+
+        @Test
+        func aStoppedServerAnswersNothingAndTheDeadlineEndsTheWait() throws {
+            let primary = try TestDatabase.cluster.primary
+            let destination = try destination(
+                deadlines: FlushDeadlines(
+                    connect: .seconds(5),
+                    claim: .seconds(5),
+                    send: .milliseconds(200),
+                    commit: .milliseconds(200)
+                )
+            )
+            _ = try destination.claim(lane)
+            primary.pause()
+            let sending = #expect(throws: DeliveryFault.self) { try destination.flush(flush) }
+            primary.resume()
+            #expect(sending?.phase == .sending)
+            #expect(sending?.connectionText?.contains("no answer in time") == true)
+            try expectNothingHappened(destination)
+        }
+
+        @Test
+        func theAnswerToCommitIsLost() throws {
+            let primary = try TestDatabase.cluster.primary
+            let holder = try blockCommit()
+            var settings = TestDatabase.writerSettings
+            settings.keepalive = nil
+            let destination = try destination(settings: settings, deadlines: FlushDeadlines(commit: .milliseconds(200)))
+            _ = try destination.claim(lane)
+            let fault = #expect(throws: DeliveryFault.self) {
+                try destination.flush(
+                    flush,
+                    whileWaiting: {
+                        _ = try? bystander.waitUntilBlocked()
+                        primary.pause()
+                    }
+                )
+            }
+            primary.resume()
+            #expect(fault?.phase == .committing)
+            #expect(fault?.connectionText?.contains("no answer in time") == true)
+            // The backend lives on, and commits as soon as it can: the next claim waits for it and sees its position.
+            try holder.release()
+            #expect(try destination.claim(lane) == LedgerRow(epoch: 2, position: Offset(2)))
+            #expect(try table.contents() == ["1 a", "2 b"])
+        }
+
+        /// A claim that was given up while it waited must not go through later: it would fence off the claims after it.
+        @Test
+        func aClaimThatWasGivenUpNeverTakesEffect() throws {
+            var settings = TestDatabase.writerSettings
+            settings.keepalive?.clientCheck = .milliseconds(50)
+            let destination = try destination(settings: settings, deadlines: FlushDeadlines(claim: .milliseconds(200)))
+            _ = try destination.claim(lane)
+            let holder = try Holder("SELECT FROM forebay.ledger WHERE queue = '\(lane.queue)' FOR UPDATE")
+            let fault = #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
+            #expect(fault?.connectionText?.contains("no answer in time") == true)
+            try bystander.waitUntilGone()
+            try holder.release()
+            #expect(try destination.claim(lane).epoch == 2)
+        }
+
+        @Test
+        func theShutdownInterruptsAWait() throws {
+            let interrupt = Interrupt()
+            let destination = try destination(interrupt: interrupt)
+            _ = try destination.claim(lane)
+            let holder = try Holder("SELECT FROM forebay.ledger WHERE queue = '\(lane.queue)' FOR UPDATE")
+            let bystander = bystander
+            let fire: @Sendable () throws -> Void = {
+                try bystander.waitUntilBlocked()
+                interrupt.fire()
+            }
+            let fault = try Bystander.meanwhile(fire) {
+                #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
+            }
+            #expect(fault == DeliveryFault(phase: .claiming, cause: .connection("interrupted by the shutdown")))
+            let after = #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
+            #expect(after == DeliveryFault(phase: .connecting, cause: .connection("interrupted by the shutdown")))
+            try holder.release()
+        }
+
+        @Test
+        func aReadOnlyPrimary() throws {
+            var settings = TestDatabase.writerSettings
+            settings.session = [.init("default_transaction_read_only", "on")]
+            let destination = try destination(settings: settings)
+            let fault = #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
+            #expect(fault?.phase == .claiming)
+            #expect(fault?.serverError?.sqlState == "25006")
+            #expect(destination.node == nil)
+        }
+
+        @Test
+        func aServerThatWasRestartedIsFoundAgainByTheNextClaim() throws {
+            _ = try destination.claim(lane)
+            try TestDatabase.cluster.primary.restart()
+            #expect(try destination.claim(lane) == LedgerRow(epoch: 2, position: .none))
+        }
+    }
+}

@@ -1,0 +1,176 @@
+// Method: tables of every kind, read with the writer's own rights; one test per thing that a table can be wrong in.
+
+import Delivery
+import LibPQClient
+import LocalPostgres
+import Records
+import Testing
+
+extension RealServerTests {
+    @Suite(.serialized)
+    struct CatalogueTests {
+        let catalogue: Catalogue
+
+        init() throws {
+            catalogue = Catalogue(
+                try TestDatabase.connect(to: try TestDatabase.cluster.primary, as: TestDatabase.writer)
+            )
+        }
+
+        /// Makes the table `name` with this definition, and reads it.
+        private func columns(_ name: String, _ definition: String) throws -> [Column] {
+            let table = try TestTable(name, definition: "(\(definition))")
+            return try catalogue.schema(of: table.name, stream: "s", by: .after(.seconds(5))).columns
+        }
+
+        private func fault(of table: TableName) -> CatalogueFault? {
+            #expect(throws: CatalogueFault.self) {
+                try catalogue.schema(of: table, stream: "s", by: .after(.seconds(5)))
+            }
+        }
+
+        @Test(arguments: ColumnType.allCases)
+        func everyType(type: ColumnType) throws {
+            #expect(try columns("typed", "c \(type.rawValue)") == [Column(name: "c", type: type)])
+        }
+
+        @Test
+        func theMainStream() throws {
+            let table = TableName(schema: "public", name: "apirequests")
+            let schema = try catalogue.schema(of: table, stream: "apirequests", by: .after(.seconds(5)))
+            #expect(schema.stream == "apirequests")
+            #expect(schema.table == table)
+            #expect(
+                schema.columns == [
+                    Column(name: "time", type: .timestamptz, notNull: true),
+                    Column(name: "service", type: .text),
+                    Column(name: "endpoint", type: .text),
+                    Column(name: "method", type: .text),
+                    Column(name: "status_code", type: .int2),
+                    Column(name: "latency_ms", type: .float8),
+                    Column(name: "request_bytes", type: .int4),
+                    Column(name: "response_bytes", type: .int4),
+                    Column(name: "trace_id", type: .text),
+                    Column(name: "client_ip", type: .inet),
+                    Column(name: "user_agent", type: .text),
+                    Column(name: "tags", type: .jsonb),
+                ]
+            )
+        }
+
+        @Test
+        func defaultsIdentitiesAndGeneratedColumns() throws {
+            let columns = try columns(
+                "defaults",
+                """
+                id int8 GENERATED ALWAYS AS IDENTITY, number serial, made timestamptz NOT NULL DEFAULT now(), gone int,
+                twice int8 GENERATED ALWAYS AS (2 * 3) STORED, "Odd name" text
+                """
+            )
+            #expect(columns.map(\.name) == ["id", "number", "made", "gone", "Odd name"])
+            #expect(columns.map(\.hasDefault) == [true, true, true, false, false])
+            #expect(columns.map(\.notNull) == [true, true, true, false, false])
+        }
+
+        @Test
+        func aDroppedColumnIsNotThere() throws {
+            let table = try TestTable("dropped", definition: "(a int8, b text, c bool)")
+            try TestDatabase.administrator().run("ALTER TABLE dropped DROP COLUMN b", by: .after(.seconds(5)))
+            #expect(
+                try catalogue.schema(of: table.name, stream: "s", by: .after(.seconds(5))).columns.map(\.name) == [
+                    "a", "c",
+                ]
+            )
+        }
+
+        @Test
+        func lengthsAndPrecisions() throws {
+            let columns = try columns(
+                "limits",
+                "a varchar(20), b varchar, c numeric(10, 2), d numeric, e numeric(3, -2), f varchar(1)"
+            )
+            #expect(columns.map(\.maximumLength) == [20, nil, nil, nil, nil, 1])
+            #expect(columns[2].numericLimits == Column.NumericLimits(precision: 10, scale: 2))
+            #expect(columns[3].numericLimits == nil)
+            #expect(columns[4].numericLimits == Column.NumericLimits(precision: 3, scale: -2))
+        }
+
+        @Test
+        func domainsAreWhatTheyAreMadeOf() throws {
+            try TestDatabase.administrator().run(
+                """
+                SET client_min_messages = warning;
+                DROP DOMAIN IF EXISTS inner_domain CASCADE;
+                CREATE DOMAIN inner_domain AS varchar(7) NOT NULL;
+                CREATE DOMAIN outer_domain AS inner_domain DEFAULT 'x'
+                """,
+                by: .after(.seconds(5))
+            )
+            #expect(
+                try columns("with_domain", "a outer_domain, b int8") == [
+                    Column(name: "a", type: .varchar, notNull: true, hasDefault: true, maximumLength: 7),
+                    Column(name: "b", type: .int8),
+                ]
+            )
+        }
+
+        @Test
+        func aColumnOfAnotherTypeIsRefusedByName() throws {
+            try TestDatabase.administrator().run(
+                """
+                SET client_min_messages = warning;
+                DROP TYPE IF EXISTS mood CASCADE; CREATE TYPE mood AS ENUM ('good', 'bad')
+                """,
+                by: .after(.seconds(5))
+            )
+            let table = try TestTable("strange", definition: "(a int8, p point, m mood, i int4[], t time, f char(3))")
+            let fault = fault(of: table.name)
+            #expect(
+                fault
+                    == .unsupportedColumns(
+                        table.name,
+                        [
+                            .init(name: "p", type: "point"), .init(name: "m", type: "mood"),
+                            .init(name: "i", type: "integer[]"), .init(name: "t", type: "time without time zone"),
+                            .init(name: "f", type: "character(3)"),
+                        ]
+                    )
+            )
+            #expect("\(fault.map { "\($0)" } ?? "")".contains("p is point, m is mood, i is integer[]"))
+        }
+
+        @Test
+        func aTableThatIsNotThere() {
+            let table = TableName(schema: "public", name: "nowhere")
+            #expect(fault(of: table) == .missingTable(table))
+        }
+
+        @Test
+        func aViewIsNotATable() {
+            let view = TableName(schema: "public", name: "apirequests_hourly")
+            #expect(fault(of: view) == .notATable(view))
+        }
+
+        @Test
+        func missingPrivileges() throws {
+            let table = try TestTable("locked")
+            try TestDatabase.administrator().run(
+                "REVOKE INSERT ON locked FROM apm_writer; DROP SCHEMA IF EXISTS away CASCADE; CREATE SCHEMA away; CREATE TABLE away.t (n int8)",
+                by: .after(.seconds(5))
+            )
+            #expect(fault(of: table.name) == .missingPrivilege(table.name, role: "apm_writer", privilege: "INSERT"))
+            let away = TableName(schema: "away", name: "t")
+            #expect(fault(of: away) == .missingPrivilege(away, role: "apm_writer", privilege: "USAGE on schema away"))
+        }
+
+        @Test
+        func insertOnEachColumnIsEnough() throws {
+            let table = try TestTable("by_column")
+            try TestDatabase.administrator().run(
+                "REVOKE INSERT ON by_column FROM apm_writer; GRANT INSERT (n, t) ON by_column TO apm_writer",
+                by: .after(.seconds(5))
+            )
+            #expect(try catalogue.schema(of: table.name, stream: "s", by: .after(.seconds(5))).columns.count == 2)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+// Method: the probe against the primary and the replica of a real cluster, before and after a promotion.
+
+import Delivery
+import LibPQClient
+import LocalPostgres
+import Records
+import Testing
+
+extension RealServerTests {
+    @Suite(.serialized)
+    struct ReplicaProbeTests {
+        @Test
+        func whatEachNodeSaysAndWhereTheWriterGoes() throws {
+            let cluster = try LocalCluster.temporary(ClusterPlan(replicas: 1, fsync: false))
+            defer { try? cluster.remove() }
+            try cluster.primary.execute("CREATE DATABASE apm")
+            let administrator = try TestDatabase.connect(
+                to: cluster.primary,
+                as: nil,
+                password: cluster.superuserPassword
+            )
+            try DatabaseSetup(writer: TestDatabase.writer, reader: TestDatabase.reader, tables: []).run(
+                on: administrator
+            )
+            let replica = cluster.nodes[1]
+            let probes = cluster.nodes.map {
+                ReplicaProbe(node: TestDatabase.address($0), settings: TestDatabase.writerSettings)
+            }
+            let lane = LaneKey(queue: QueueID(high: 1, low: 2), lane: LaneID(5))
+            let other = LaneKey(queue: QueueID(high: 3, low: 4), lane: LaneID(0))
+
+            // The replica is named first; the writer passes it over.
+            let destination = LedgerDestination(
+                nodes: [TestDatabase.address(replica), TestDatabase.address(cluster.primary)],
+                settings: TestDatabase.writerSettings
+            )
+            _ = try destination.claim(lane)
+            _ = try destination.flush(Flush(lane: lane, epoch: 1, from: .none, to: Offset(42), parts: []))
+            _ = try destination.claim(other)
+            #expect(destination.node == TestDatabase.address(cluster.primary))
+            try cluster.waitForReplicas()
+
+            let states = try probes.map { try $0.observe(queues: [lane.queue]).state.get() }
+            #expect(states.map(\.isInRecovery) == [false, true])
+            #expect(states.map(\.timeline) == [1, 1])
+            #expect(states.map(\.isReceiving) == [false, true])
+            #expect(states[0].systemIdentifier == states[1].systemIdentifier)
+            #expect(states[0].systemIdentifier > 0)
+            #expect(
+                states.map(\.ledger) == [
+                    [lane: .init(epoch: 1, position: Offset(42))], [lane: .init(epoch: 1, position: Offset(42))],
+                ]
+            )
+            #expect(states[0].replayLag == nil)
+            #expect(states[1].replayLag != nil)
+            #expect(states.allSatisfy { abs($0.clockOffset / .milliseconds(1)) < 1000 })
+
+            try cluster.primary.kill()
+            try replica.promote()
+            guard case .failure = probes[0].observe(queues: []).state else {
+                Issue.record("a dead node answered")
+                return
+            }
+            let promoted = try probes[1].observe(queues: [lane.queue]).state.get()
+            #expect(!promoted.isInRecovery)
+            #expect(promoted.timeline == 2)
+            #expect(try destination.claim(lane) == LedgerRow(epoch: 2, position: Offset(42)))
+            #expect(destination.node == TestDatabase.address(replica))
+        }
+    }
+
+    @Test(arguments: [("0/0", 0 as UInt64), ("16/B374D848", 0x16_B374_D848), ("FFFFFFFF/FFFFFFFF", .max)])
+    static func walPositions(text: String, value: UInt64) {
+        #expect(WALPosition(text)?.rawValue == value)
+        #expect(WALPosition(rawValue: value).description == text)
+    }
+
+    @Test(arguments: ["", "/", "1", "1/2/3", "G/0", "1/123456789", "-1/0"])
+    static func notAWALPosition(text: String) {
+        #expect(WALPosition(text) == nil)
+    }
+}

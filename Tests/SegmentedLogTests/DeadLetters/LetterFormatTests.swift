@@ -1,0 +1,89 @@
+import CChecksum
+import Records
+import Testing
+
+@testable import SegmentedLog
+
+/// Method: encoded values are decoded again; then every prefix of them, and every header with a wrong magic, version, number or checksum, each on its own.
+struct LetterFormatTests {
+    private let header = LetterFileHeader(number: 3, salt: 0xFEED, previousEnd: 640, created: 5, firstID: 9)
+
+    private func fault(_ bytes: [UInt8], number: UInt64 = 3) -> LetterFileHeader.Fault? {
+        if case .failure(let fault) = LetterFileHeader.decode(bytes, number: number) { fault.fault } else { nil }
+    }
+
+    @Test func aHeaderComesBack() throws {
+        #expect(header.encode().count == LetterFileHeader.size)
+        #expect(try LetterFileHeader.decode(header.encode(), number: 3).get() == header)
+    }
+
+    @Test func eachPartOfAHeaderIsChecked() {
+        for length in 0..<LetterFileHeader.size { #expect(fault(Array(header.encode().prefix(length))) == .short) }
+        var bytes = header.encode()
+        bytes[0] = 0
+        #expect(fault(bytes) == .magic)
+        #expect(fault(header.encode(), number: 4) == .number(3))
+        for index in 8..<LetterFileHeader.size {
+            var bytes = header.encode()
+            bytes[index] ^= 1
+            #expect(fault(bytes) == .checksum)
+        }
+        #expect(fault([UInt8](repeating: 0, count: 64)) == .magic)
+    }
+
+    @Test func anotherVersionIsSaidSo() {
+        var writer = LetterBytesWriter()
+        writer.write(header.encode())
+        writer.store(UInt16(2), at: 8)
+        writer.store(forebay_crc32c(0, writer.bytes, 60), at: 60)
+        #expect(fault(writer.bytes) == .version(2))
+    }
+
+    @Test func entriesComeBackAndNoPrefixDoes() {
+        var letter = LetterFixture.letter(8, 2)
+        letter.bytes = []
+        letter.reason.constraint = ""
+        let entries: [LetterEntry] = [
+            .letter(4, letter, rowBytes: 40), .verdict(.retried, [1, 2, 3], time: -1),
+            .mark(2, LetterFixture.lane, Offset(9)...Offset(11), .discarded),
+        ]
+        for entry in entries {
+            var writer = LetterBytesWriter()
+            entry.encode(into: &writer)
+            var reader = LetterBytesReader(writer.bytes[...])
+            #expect(LetterEntry.decode(&reader) == entry)
+            #expect(reader.remaining == 0)
+            for length in 0..<writer.bytes.count {
+                var reader = LetterBytesReader(writer.bytes.prefix(length))
+                #expect(LetterEntry.decode(&reader) == nil, "\(length)")
+            }
+        }
+    }
+
+    @Test func impossibleRangesAreNoEntries() {
+        for (first, count) in [(0, 1), (1, 0), (UInt64.max, 1), (5, UInt64.max), (1, UInt64(Int.max) + 1)]
+            as [(UInt64, UInt64)]
+        {
+            var writer = LetterBytesWriter()
+            LetterEntry.mark(1, LetterFixture.lane, Offset(1)...Offset(1), .retried).encode(into: &writer)
+            writer.store(first, at: 32)
+            writer.store(count, at: 40)
+            var reader = LetterBytesReader(writer.bytes[...])
+            #expect(LetterEntry.decode(&reader) == nil, "\(first), \(count)")
+        }
+    }
+
+    @Test func lengthsBeyondTheFileAreRefusedBeforeTheyAreUsed() {
+        let frame = LetterFrame.encode([.verdict(.retried, [1], time: 0)], rows: [], salt: 1, file: 1)
+        #expect(LetterFrame.lengths(of: frame, salt: 1, file: 1, available: frame.count) != nil)
+        #expect(LetterFrame.lengths(of: frame, salt: 1, file: 1, available: frame.count - 1) == nil)
+        #expect(LetterFrame.lengths(of: frame, salt: 2, file: 1, available: frame.count) == nil)
+        #expect(LetterFrame.lengths(of: frame, salt: 1, file: 2, available: frame.count) == nil)
+        for field in [28, 32] {
+            var writer = LetterBytesWriter()
+            writer.write(frame)
+            writer.store(UInt32.max, at: field)
+            #expect(LetterFrame.lengths(of: writer.bytes, salt: 1, file: 1, available: .max) == nil)
+        }
+    }
+}
