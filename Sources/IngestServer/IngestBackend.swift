@@ -14,8 +14,8 @@ package protocol IngestBackend: AnyObject, Sendable {
     /// object.
     func plan(for stream: String) -> DecodePlan?
 
-    /// Why a stream without a plan can't be taken now though it is configured (its table has never been read); nil for one that is
-    /// not configured.
+    /// Why a stream without a plan can't be taken now though it is configured (its table has never been read); nil for
+    /// one that is not configured.
     func absence(of stream: String) -> String?
 
     /// Who may send: `token` is the bearer token as sent, nil if there was none.

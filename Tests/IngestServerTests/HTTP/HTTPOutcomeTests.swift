@@ -74,6 +74,22 @@ import Testing
         }
     }
 
+    @Test func aStreamThatIsNotReadyIsToBeTriedAgain() async throws {
+        try await RunningServer.run { running in
+            let client = try running.http()
+            try client.send(
+                "POST /v1/ingest/\(ScriptedBackend.waitingStream) HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
+            )
+            let response = try await client.response()
+            #expect(response.status == 503)
+            #expect(response.fields["retry-after"] == "5")
+            #expect(
+                response.body
+                    == #"{"type":"urn:forebay:problem:stream-not-ready","title":"Unavailable","status":503,"detail":"The stream \"waiting\" is not ready: its table has not been read yet; nothing of this request was stored."}"#
+            )
+        }
+    }
+
     @Test func keysAreDigestsOfTheirScopeAndBodiesAreComparedInflated() async throws {
         try await RunningServer.run { running in
             let client = try running.http()
