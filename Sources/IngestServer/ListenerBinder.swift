@@ -51,13 +51,8 @@ struct ListenerBinder: Sendable {
             )
             return
         }
-        loop.instruments.connections.add(1)
         loop.instruments.connectionsAccepted.add()
-        let instruments = loop.instruments
-        channel.closeFuture.whenComplete { [count] _ in
-            count.leave()
-            instruments.connections.add(-1)
-        }
+        channel.closeFuture.whenComplete { [count] _ in count.leave() }
         switch kind {
         case .http: try pipeline.addHandler(HTTPConnection(loop: loop, number: number))
         case .tcp: try pipeline.addHandler(TCPConnection(loop: loop, number: number))

@@ -75,6 +75,7 @@ final class IngestLoop: @unchecked Sendable {
         eventLoop.assertInEventLoop()
         connection.loopIndex = connections.count
         connections.append(connection)
+        instruments.connections.add(1)
         if isDraining { connection.drain(eventLoop.now) }
     }
 
@@ -85,6 +86,7 @@ final class IngestLoop: @unchecked Sendable {
             last.loopIndex = connection.loopIndex
             connections[connection.loopIndex] = last
         }
+        instruments.connections.add(-1)
         if connections.isEmpty { finishDraining() }
     }
 
