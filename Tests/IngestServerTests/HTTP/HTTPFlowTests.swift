@@ -168,7 +168,10 @@ import Testing
 
     @Test func aBodyWaitsForItsShareOfTheMemoryInTurn() async throws {
         // The turn is what is tested, not the time: on a busy machine nobody gives up first.
-        let configuration = IngestConfiguration.loopback.with(\.inFlightBytes, 4000).with(\.budgetTimeout, .seconds(600))
+        let configuration = IngestConfiguration.loopback.with(\.inFlightBytes, 4000).with(
+            \.budgetTimeout,
+            .seconds(600)
+        )
         try await RunningServer.run(configuration) { running in
             running.backend.hold()
             let body = #"{"id":1,"name":"\#(String(repeating: "n", count: 2000))"}"#
