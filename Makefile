@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Debian packages: what the build links against, and PostgreSQL for the local clusters.
 PACKAGES := libpq-dev libssl-dev liblz4-dev zlib1g-dev pkg-config postgresql curl
 RELEASE := .build/release
-SOURCES := Package.swift Sources Tests deploy Benchmarks
+SOURCES := Package.swift Sources Tests
 
 .PHONY: help
 help: ## List what can be made
@@ -34,8 +34,7 @@ deps:
 
 .PHONY: build
 build: deps ## Build everything for use (release)
-	swift build -c release --product forebay
-	swift build -c release --product local-cluster
+	swift build -c release
 
 .PHONY: run
 run: build ## Start a local cluster (a primary, two replicas) with Forebay in front of it
@@ -62,6 +61,25 @@ format: ## Bring the sources into the house style
 .PHONY: seed
 seed: build ## Send a million made-up API requests through the running Forebay (COUNT=…)
 	@$(RELEASE)/forebay seed --config .forebay/forebay.yaml --via-api --count $(or $(COUNT),1000000)
+
+.PHONY: bench
+bench: run ## Measure the running Forebay beside a bare COPY of the same rows (ROUNDS=3 DURATION=10)
+	@set -a; source .forebay/cluster.env; set +a; \
+	$(RELEASE)/forebay bench --config .forebay/forebay.yaml --rate 0 --duration $(or $(DURATION),10) \
+	    --copy-baseline --rounds $(or $(ROUNDS),3)
+
+.PHONY: drill
+drill: build ## Break something under load and count the rows (NAME=proxy-kill ROUNDS=100, or ARGS='--help')
+	$(RELEASE)/drill $(NAME) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(GIB),--gib $(GIB)) $(ARGS)
+
+.PHONY: docs
+docs: ## Build the pages of the .docc catalogues into .build/docs
+	@mkdir -p .build/docs; for catalogue in Sources/*/*.docc; do \
+	    name=$$(basename "$$catalogue" .docc); \
+	    "$$(dirname "$$(readlink -f "$$(command -v swift)")")/docc" convert "$$catalogue" \
+	        --fallback-display-name "$$name" --fallback-bundle-identifier "forebay.$$name" \
+	        --output-path ".build/docs/$$name" && echo ".build/docs/$$name"; \
+	done
 
 .PHONY: clean
 clean: ## Stop what runs and remove everything that was built or started here

@@ -106,7 +106,7 @@ let package = Package(
         tests("LocalPostgresTests", ["LocalPostgres"]),
         tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix, nioHTTP1]),
         tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),
-        tests("ForebayRuntimeTests", ["ForebayRuntime", "Records", log]),
+        tests("ForebayRuntimeTests", ["ForebayRuntime", "Delivery", "IngestFormats", "Records", log]),
         tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),
         tests("EndToEndTests", ["LocalPostgres"]),
     ]

@@ -79,6 +79,11 @@ package final class LaneDelivery {
         }
     }
 
+    /// Tries parked streams with the next flush instead of after their 30 seconds: an operator has mended a table and retries its letters.
+    package func tryParkedStreams() {
+        machine.tryParkedStreams(now: clock.now)
+    }
+
     /// Closes the connection; the next step says `stopped`. What was not flushed stays in the queue.
     package func stop() {
         machine.stop()
@@ -104,7 +109,8 @@ package final class LaneDelivery {
 
     private func check() {
         do throws(DeliveryFault) {
-            machine.checked(try destination.ledger(of: lane), now: clock.now)
+            let found = try destination.ledger(of: lane)
+            tell(machine.checked(found, now: clock.now, random: randomness.next()))
         } catch {
             tell(machine.checkFailed(error, now: clock.now, random: randomness.next()))
         }

@@ -4,8 +4,8 @@ import Records
 ///
 /// ```
 /// unclaimed ──claim──▶ claimed ──flush──▶ flushing ──settled──▶ claimed
-///     ▲                   │                  │
-///     ├──── any fault ────┴──────────────────┘
+///     ▲                   │                  ├──refused──▶ refused ──ledger unmoved──▶ claimed
+///     ├──── any fault ────┴──────────────────┴─────────────────┘
 ///     └──▶ held (looks again by claiming)        any ──▶ stopped
 /// ```
 struct LaneMachine {
@@ -15,8 +15,11 @@ struct LaneMachine {
         /// Ours, nothing under way. To `flushing`; to itself, paused, if the queue or the dead-letter store fails; to `unclaimed` if a check
         /// finds the ledger elsewhere.
         case claimed(LedgerRow, Idle)
-        /// A flush is on its way. To `claimed` if it is settled, else to `unclaimed`.
+        /// A flush is on its way. To `claimed` if it is settled, to `refused` if the server said what is wrong with it, else to `unclaimed`.
         case flushing(LedgerRow, Attempt)
+        /// A healthy server refused a flush for what it holds, so its transaction is gone and nothing is in doubt. To `claimed` if the ledger is
+        /// still where it was, else to `unclaimed`.
+        case refused(LedgerRow, FailedFlush)
         /// The lane can't go on by itself. To `unclaimed` at `retry`, to look again.
         case held(Hold, retry: Duration)
         /// Nothing leads on from here.
@@ -60,7 +63,7 @@ struct LaneMachine {
     private var size: BatchSize
     private var search = PoisonSearch()
     private var parked: ParkedStreams
-    /// Rows that were refused alone and are not in the dead-letter store yet.
+    /// Rows that are known to be bad and are not in the dead-letter store yet.
     private var condemned: [Offset: DeadLetter.Reason] = [:]
 
     init(settings: DeliverySettings, opened: Offset) {
@@ -80,7 +83,8 @@ struct LaneMachine {
     enum Action: Equatable {
         case claim
         case flush(FlushOrder)
-        /// Look at the ledger: a failover may have taken back what the lane believes delivered, and nothing else would tell an idle lane.
+        /// Look at the ledger: after a refusal, and when the lane has been idle for long. A failover may have taken back what the lane believes
+        /// delivered, and nothing else would tell an idle lane.
         case check
         case waitForData(until: Duration?)
         case sleep(until: Duration)
@@ -109,6 +113,8 @@ struct LaneMachine {
                 return .waitForData(until: since + settings.maximumDelay)
             }
             return .flush(order(after: ledger, now: now))
+        case .refused:
+            return .check
         case .held(let hold, let retry):
             guard now >= retry else { return .hold(hold, until: retry) }
             state = .unclaimed(retry: .zero, failed: nil)
@@ -186,25 +192,39 @@ struct LaneMachine {
     // MARK: Checks
 
     /// The ledger was looked at. If it is not where the lane left it, a claim follows.
-    mutating func checked(_ found: LedgerRow?, now: Duration) {
-        guard case .claimed(let ledger, var idle) = state else {
+    mutating func checked(_ found: LedgerRow?, now: Duration, random: UInt64) -> [DeliveryEvent] {
+        switch state {
+        case .claimed(let ledger, var idle):
+            if found == ledger {
+                idle.checkAt = now + settings.checkInterval
+                state = .claimed(ledger, idle)
+            } else {
+                state = .unclaimed(retry: .zero, failed: nil)
+            }
+            return []
+        case .refused(let ledger, let failed):
+            guard found == ledger else {
+                state = .unclaimed(retry: .zero, failed: failed)
+                return []
+            }
+            state = .claimed(ledger, Idle(checkAt: now + settings.checkInterval))
+            return settle(failed, ledger: ledger, now: now, random: random)
+        case .unclaimed, .flushing, .held, .stopped:
             preconditionFailure("a check ended that was not asked for")
-        }
-        if found == ledger {
-            idle.checkAt = now + settings.checkInterval
-            state = .claimed(ledger, idle)
-        } else {
-            state = .unclaimed(retry: .zero, failed: nil)
         }
     }
 
     /// The ledger could not be looked at, so a claim follows.
     mutating func checkFailed(_ fault: DeliveryFault, now: Duration, random: UInt64) -> [DeliveryEvent] {
-        guard case .claimed = state else {
+        let failed: FailedFlush?
+        switch state {
+        case .claimed: failed = nil
+        case .refused(_, let open): failed = open
+        case .unclaimed, .flushing, .held, .stopped:
             preconditionFailure("a check failed that was not asked for")
         }
         let pause = backoff.pause(random: random)
-        state = .unclaimed(retry: now + pause, failed: nil)
+        state = .unclaimed(retry: now + pause, failed: failed)
         return [.fault(fault, ErrorClass(fault), pause: pause)]
     }
 
@@ -257,19 +277,20 @@ struct LaneMachine {
         now: Duration,
         random: UInt64
     ) -> [DeliveryEvent] {
-        guard case .flushing(_, let attempt) = state else {
+        guard case .flushing(let ledger, let attempt) = state else {
             preconditionFailure("a flush failed that was not sent")
         }
         let errorClass = ErrorClass(fault)
-        let pause: Duration
-        switch errorClass {
-        // A healthy server answered, and what to do about it is known: there is nothing to wait for.
-        case .poison, .stream: pause = .zero
-        case .connection, .conflict, .unavailable, .fenced, .unknown: pause = backoff.pause(random: random)
-        }
         let failed = FailedFlush(attempt: attempt, fault: fault, named: named)
-        state = .unclaimed(retry: now + pause, failed: failed)
-        return [.fault(fault, errorClass, pause: pause)]
+        switch errorClass {
+        case .poison, .stream:
+            state = .refused(ledger, failed)
+            return [.fault(fault, errorClass, pause: .zero)]
+        case .connection, .conflict, .unavailable, .fenced, .unknown:
+            let pause = backoff.pause(random: random)
+            state = .unclaimed(retry: now + pause, failed: failed)
+            return [.fault(fault, errorClass, pause: pause)]
+        }
     }
 
     /// The ledger is known now: decides what the failed flush came to.
@@ -300,14 +321,7 @@ struct LaneMachine {
                 pauseClaimed(ledger, now: now, random: random)
                 return [told]
             }
-            if !search.isActive { size.refused(rows: attempt.rows) }
-            let found = search.refused(
-                rows: attempt.rows,
-                first: sent.lowerBound,
-                last: sent.upperBound,
-                named: failed.named
-            )
-            if let found { condemned[found] = reason }
+            isolate(failed, reason: reason, sent: sent)
             return [told]
         case .park:
             guard let reason = failed.fault.reason,
@@ -320,6 +334,23 @@ struct LaneMachine {
             let isNew = parked.park(stream, reason: reason, now: now)
             return [told] + (isNew ? [.parked(stream: stream, reason)] : [])
         }
+    }
+
+    /// One of the rows sent is bad: condemns it, or searches for it.
+    private mutating func isolate(_ failed: FailedFlush, reason: DeadLetter.Reason, sent: ClosedRange<Offset>) {
+        if !search.isActive { size.refused(rows: failed.attempt.rows) }
+        if let named = failed.named, sent.contains(named), CopyContext.isExact(sqlState: reason.sqlState) {
+            search.reset()
+            condemned[named] = reason
+            return
+        }
+        let found = search.refused(
+            rows: failed.attempt.rows,
+            first: sent.lowerBound,
+            last: sent.upperBound,
+            named: failed.named
+        )
+        if let found { condemned[found] = reason }
     }
 
     /// The fault blames a row or a stream, and the flush has none to blame: it is tried again, after a pause.
@@ -340,6 +371,13 @@ struct LaneMachine {
             duration: duration
         )
         return [flushed] + parked.landed(attempt.streams).map { .unparked(stream: $0) }
+    }
+
+    // MARK: Orders from outside
+
+    /// The tables of parked streams may have been mended: their rows are tried with the next flush.
+    mutating func tryParkedStreams(now: Duration) {
+        parked.tryAgain(now: now)
     }
 
     // MARK: The end

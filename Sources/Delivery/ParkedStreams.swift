@@ -24,6 +24,11 @@ struct ParkedStreams: Equatable {
         entries.updateValue(Entry(until: now + period, reason: reason), forKey: stream) == nil
     }
 
+    /// Every parked stream is tried with the next flush that has rows of it; if it is refused again it is parked again.
+    mutating func tryAgain(now: Duration) {
+        for stream in entries.keys { entries[stream]?.until = now }
+    }
+
     /// Rows of these streams have landed. Returns those that were parked until now.
     mutating func landed(_ streams: [String]) -> [String] {
         guard !entries.isEmpty else { return [] }

@@ -128,7 +128,8 @@ package struct Proxy: Service {
             journal: journal,
             instruments: instruments,
             deadLetters: deadLetters,
-            tracksReplicas: required > 0
+            tracksReplicas: required > 0,
+            tryParkedStreams: { for worker in workers { worker.tryParkedStreams() } }
         )
         let ops = OpsServer(
             host: configuration.ops.listen.host,

@@ -1,19 +1,21 @@
 package import IngestFormats
 package import Records
 
-/// What the listeners need of the rest of the proxy. Implemented over the queue by the runtime, and by a script in tests.
+/// What the listeners need of the rest of the proxy. Implemented over the queue by the runtime, and by a script in
+/// tests.
 ///
-/// Every call comes from an event loop, from several at once, and must neither block nor wait: no file, no socket, no lock
-/// that is held while somebody else does such a thing.
+/// Every call comes from an event loop, from several at once, and must neither block nor wait: no file, no socket, no
+/// lock that is held while somebody else does such a thing.
 package protocol IngestBackend: AnyObject, Sendable {
     /// The plan of a stream, nil for one that is not configured or not ready.
     ///
-    /// Called once per request, so it must be cheap. May answer with another plan later (the table was altered); the listeners
-    /// keep one decoder per plan and loop, told apart by identity, so equal answers should be the same object.
+    /// Called once per request, so it must be cheap. May answer with another plan later (the table was altered); the
+    /// listeners keep one decoder per plan and loop, told apart by identity, so equal answers should be the same
+    /// object.
     func plan(for stream: String) -> DecodePlan?
 
-    /// Why a stream without a plan can't be taken now though it is configured (its table has never been read); nil for one that is
-    /// not configured.
+    /// Why a stream without a plan can't be taken now though it is configured (its table has never been read); nil for
+    /// one that is not configured.
     func absence(of stream: String) -> String?
 
     /// Who may send: `token` is the bearer token as sent, nil if there was none.

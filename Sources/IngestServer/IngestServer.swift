@@ -5,9 +5,9 @@ import NIOSSL
 
 /// The HTTP and TCP listeners of ingest.
 ///
-/// Made by ``start(configuration:backend:eventLoopGroup:instruments:logger:)``, ended by ``shutdown(grace:)``. The queue behind the
-/// backend must outlive the shutdown, and the event loop group must outlive both, since the queue may tell of appends until it is
-/// closed.
+/// Made by ``start(configuration:backend:eventLoopGroup:instruments:logger:)``, ended by ``shutdown(grace:)``. The
+/// queue behind the backend must outlive the shutdown, and the event loop group must outlive both, since the queue may
+/// tell of appends until it is closed.
 package final class IngestServer: Sendable {
     /// Where the listeners are bound, ports that the system chose included; in the order of the configuration.
     package struct Addresses: Hashable, Sendable {
@@ -27,7 +27,8 @@ package final class IngestServer: Sendable {
         self.loops = loops
     }
 
-    /// Binds every listener, or none: throws the error of the first that can't be bound, or of a certificate that can't be read.
+    /// Binds every listener, or none: throws the error of the first that can't be bound, or of a certificate that can't
+    /// be read.
     package static func start(
         configuration: IngestConfiguration,
         backend: any IngestBackend,
@@ -81,8 +82,8 @@ package final class IngestServer: Sendable {
         return IngestServer(addresses: addresses, instruments: instruments, listeners: listeners, loops: loops)
     }
 
-    /// Stops accepting, answers the requests that were begun, closes the connections, those that are left after `grace` by force.
-    /// Returns when every connection is closed. May be called again; the later calls wait for the same end.
+    /// Stops accepting, answers the requests that were begun, closes the connections, those that are left after `grace`
+    /// by force. Returns when every connection is closed. May be called again; the later calls wait for the same end.
     package func shutdown(grace: Duration) async {
         for listener in listeners {
             // A listener that is closed already is what is wanted.

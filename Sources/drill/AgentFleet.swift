@@ -16,6 +16,7 @@ struct AgentFleet {
         self.keys = keys
         journal = "\(yard.directory)/journal"
         try FileManager.default.createDirectory(atPath: journal, withIntermediateDirectories: true)
+        let before = try FileManager.default.contentsOfDirectory(atPath: journal).count
         output = Pipe()
         process = try ChildProcess(
             "\(yard.programs)/drill-agents",
@@ -31,6 +32,14 @@ struct AgentFleet {
         )
         let process = process
         yard.onRemoval { if process.isRunning { process.crash() } }
+        // A journal per agent says that they have begun, and that their signal handler is in place.
+        let journal = journal
+        try waitUntil("the agents have begun", within: 30) {
+            guard process.isRunning else {
+                throw DrillFault("the agents ended at once; see \(yard.directory)/\(name).log")
+            }
+            return try FileManager.default.contentsOfDirectory(atPath: journal).count >= before + agents
+        }
     }
 
     /// Lets every agent finish what it has begun, and returns the summary that they print.

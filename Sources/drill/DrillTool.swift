@@ -17,7 +17,8 @@ struct DrillTool: ParsableCommand {
               make drill NAME=backlog GIB=5
             """,
         subcommands: [
-            Baseline.self, ProxyKill.self, PostgresRestart.self, Backlog.self, DiskFull.self, Poison.self, Nginx.self,
+            Baseline.self, ProxyKill.self, PostgresRestart.self, Backlog.self, DiskFull.self, Poison.self, Parked.self,
+            Nginx.self,
         ]
     )
 }

@@ -19,15 +19,26 @@ struct Nginx: ParsableCommand {
             try yard.waitForStreams()
             let port = try startNginx(in: yard)
             let log = "\(yard.directory)/access.json"
-            let sender = try ChildProcess(
-                "/bin/sh",
-                [
-                    "-c", "tail -n +1 -F --pid=$$ \"$0\" | \"$1\" send --stream apirequests --url \"$2\"", log,
-                    "\(yard.programs)/forebay", "http://127.0.0.1:\(yard.httpPort)",
-                ],
-                name: "send",
-                log: "\(yard.directory)/send.log"
+            let lines = Pipe()
+            let tail = try ChildProcess(
+                "/usr/bin/env",
+                ["tail", "-n", "+1", "-F", log],
+                name: "tail",
+                log: "\(yard.directory)/tail.log",
+                output: lines
             )
+            yard.onRemoval { if tail.isRunning { tail.crash() } }
+            let sender = try ChildProcess(
+                "\(yard.programs)/forebay",
+                ["send", "--stream", "apirequests", "--url", "http://127.0.0.1:\(yard.httpPort)"],
+                name: "send",
+                log: "\(yard.directory)/send.log",
+                input: lines
+            )
+            yard.onRemoval { if sender.isRunning { sender.crash() } }
+            // Both have ends of their own; with ours closed, the end of tail is seen by send.
+            try lines.fileHandleForReading.close()
+            try lines.fileHandleForWriting.close()
             let each = requests / 4
             let load = try (1...4).map { part in
                 try ChildProcess(
@@ -43,22 +54,22 @@ struct Nginx: ParsableCommand {
             for program in load where program.wait() != 0 {
                 throw DrillFault("curl failed; see \(yard.directory)/curl.log")
             }
-            let lines = Int(
+            let written = Int(
                 try capture("/bin/sh", ["-c", "wc -l < \(log)"]).trimmingCharacters(in: .whitespacesAndNewlines)
             )
             try waitUntil("every line of the log is in PostgreSQL", within: 60) {
                 let rows = Int(try yard.query("SELECT count(*) FROM apirequests WHERE service = 'nginx'"))
-                if rows != lines { usleep(200_000) }
-                return rows == lines
+                if rows != written { usleep(200_000) }
+                return rows == written
             }
-            sender.signal(SIGTERM)
-            sender.wait()
+            tail.crash()
+            guard sender.wait() == 0 else { throw DrillFault("forebay send failed; see \(yard.directory)/send.log") }
             let distinct = Int(try yard.query("SELECT count(DISTINCT trace_id) FROM apirequests"))
             print(
-                "requests \(each * 4), lines in the log \(lines ?? -1), distinct request ids in PostgreSQL \(distinct ?? -1)"
+                "requests \(each * 4), lines in the log \(written ?? -1), distinct request ids in PostgreSQL \(distinct ?? -1)"
             )
             // One more than curl sent: the request that found nginx ready.
-            guard lines == each * 4 + 1, distinct == lines else { throw DrillFault("the counts differ") }
+            guard written == each * 4 + 1, distinct == written else { throw DrillFault("the counts differ") }
             print(
                 try yard.query(
                     "SELECT endpoint, status_code, round(avg(latency_ms)::numeric, 3), count(*) FROM apirequests GROUP BY 1, 2 ORDER BY 4 DESC LIMIT 3"

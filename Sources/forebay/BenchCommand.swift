@@ -1,5 +1,6 @@
 import AgentKit
 import ArgumentParser
+import ForebayRuntime
 import Glibc
 
 struct BenchCommand: AsyncParsableCommand {
@@ -46,10 +47,12 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(name: .customLong("protocol"), help: "http or tcp.")
     var wire = "http"
 
-    @Option(help: "The proxy's address, an IP address or a name.")
-    var host = "127.0.0.1"
+    @OptionGroup var source: ConfigurationOptions
 
-    @Option(help: "The proxy's port. Default: 4318 for http, 5170 for tcp.")
+    @Option(help: "The proxy's address, an IP address or a name. Default: the configuration's, else 127.0.0.1.")
+    var host: String?
+
+    @Option(help: "The proxy's port. Default: the configuration's, else 4318 for http, 5170 for tcp.")
     var port: Int?
 
     @Option(help: "Stream to send to.")
@@ -75,8 +78,8 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Process of the proxy, for its use of processor and memory. Without it, the ops port is asked.")
     var pid: Int?
 
-    @Option(help: "The proxy's ops port.")
-    var ops = "http://127.0.0.1:8480"
+    @Option(help: "The proxy's ops port. Default: the configuration's, else http://127.0.0.1:8480.")
+    var ops: String?
 
     @Flag(help: "Set the proxy beside a bare COPY of the same rows.")
     var copyBaseline = false
@@ -125,12 +128,13 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     private func runLoad() async throws {
-        let plan = plan()
+        let configuration = try source.loadIfPresent()
+        let plan = plan(configuration)
         let process: Int?
         if let pid {
             process = pid
         } else {
-            process = await OpsClient(url: ops).status()?.pid
+            process = await OpsClient(url: opsAddress(configuration)).status()?.pid
         }
         let report = try await LoadRun(plan: plan, pid: process).run()
         print(json ? try jsonLine(report) : report.text)
@@ -143,7 +147,8 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     private func runBaseline() async throws {
-        let plan = plan()
+        let configuration = try source.loadIfPresent()
+        let plan = plan(configuration)
         let connections = try (0..<copyConnections).map { _ in try BareCopy(connectionString: postgres, table: table) }
         let copy = CopyRun(
             connections: connections,
@@ -152,17 +157,27 @@ struct BenchCommand: AsyncParsableCommand {
             eventTime: plan.eventTime
         )
         let printer = ProgressPrinter()
-        let report = try await BaselineRun(plan: plan, copy: copy, ops: OpsClient(url: ops), rounds: rounds)
-            .run { printer.say($0) }
+        let report = try await BaselineRun(
+            plan: plan,
+            copy: copy,
+            ops: OpsClient(url: opsAddress(configuration)),
+            rounds: rounds
+        )
+        .run { printer.say($0) }
         print(json ? try jsonLine(report) : report.text)
         if !report.rounds.allSatisfy(\.load.isClean) { throw ExitCode(1) }
     }
 
-    private func plan() -> LoadPlan {
+    private func opsAddress(_ configuration: ForebayConfiguration) -> String {
+        ops ?? "http://\(configuration.ops.listen.reachable)"
+    }
+
+    private func plan(_ configuration: ForebayConfiguration) -> LoadPlan {
         let wire = LoadPlan.Wire(rawValue: wire) ?? .http
+        let address = wire == .http ? configuration.ingestAddress : configuration.lineAddress
         return LoadPlan(
-            host: host,
-            port: port ?? (wire == .http ? 4318 : 5170),
+            host: host ?? address.host,
+            port: port ?? address.port,
             wire: wire,
             stream: stream,
             token: token ?? getenv("FOREBAY_TOKEN").map { String(cString: $0) },

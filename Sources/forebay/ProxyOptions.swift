@@ -1,11 +1,14 @@
 import AgentKit
 import ArgumentParser
+import ForebayRuntime
 import Glibc
 
 /// Where the proxy is and how to speak to it: shared by the verbs that send events.
 struct ProxyOptions: ParsableArguments {
-    @Option(help: "Address of the proxy's ingest port.")
-    var url = "http://127.0.0.1:4318"
+    @OptionGroup var source: ConfigurationOptions
+
+    @Option(help: "Address of the proxy's ingest port. Default: the configuration's, else http://127.0.0.1:4318.")
+    var url: String?
 
     @Option(help: "Stream to send to.")
     var stream = "apirequests"
@@ -17,7 +20,7 @@ struct ProxyOptions: ParsableArguments {
     var insecure = false
 
     func validate() throws {
-        guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
+        if let url, !url.hasPrefix("http://"), !url.hasPrefix("https://") {
             throw ValidationError("--url must begin with http:// or https://, found '\(url)'")
         }
         guard !stream.isEmpty, stream.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x2F && $0 != 0x3F }) else {
@@ -29,8 +32,14 @@ struct ProxyOptions: ParsableArguments {
         token ?? getenv("FOREBAY_TOKEN").map { String(cString: $0) }
     }
 
-    func clientSettings(timeout: Duration) -> IngestClient.Settings {
-        IngestClient.Settings(url: url, stream: stream, token: bearer, insecure: insecure, timeout: timeout)
+    private func address() throws -> String {
+        if let url { return url }
+        let configuration = try source.loadIfPresent()
+        return "\(configuration.ingest.tls == nil ? "http" : "https")://\(configuration.ingestAddress)"
+    }
+
+    func clientSettings(timeout: Duration) throws -> IngestClient.Settings {
+        IngestClient.Settings(url: try address(), stream: stream, token: bearer, insecure: insecure, timeout: timeout)
     }
 }
 

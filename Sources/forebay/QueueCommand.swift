@@ -52,19 +52,12 @@ struct QueueSelection: ParsableArguments {
         do {
             return try QueueInspector(
                 path: path ?? configuration.queue.path,
-                keyRing: try keyRing(configuration, environment: environment)
+                keyRing: try configuration.keyRing(environment: environment)
             )
         } catch {
             printError("\(error)")
             throw ExitCode.failure
         }
-    }
-
-    private func keyRing(_ configuration: ForebayConfiguration, environment: [String: String]) throws -> KeyRing {
-        guard let encryption = configuration.queue.encryption else { return KeyRing() }
-        var keys: [String: [UInt8]] = [:]
-        for (id, source) in encryption.keys { keys[id] = try source.resolve(environment: environment) }
-        return try KeyRing(keys: keys, active: encryption.active)
     }
 
     /// The lanes meant, those of the queue's present id first.

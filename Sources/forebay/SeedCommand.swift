@@ -74,7 +74,8 @@ struct SeedCommand: AsyncParsableCommand {
         let tally = SendTally()
         let printer = ProgressPrinter(quiet: quiet)
         let client =
-            viaApi ? IngestClient(settings: proxy.clientSettings(timeout: .seconds(30)), connections: parallel) : nil
+            viaApi
+            ? IngestClient(settings: try proxy.clientSettings(timeout: .seconds(30)), connections: parallel) : nil
         let run = SeedRun(
             generator: RequestGenerator(seed: seed, count: count, from: range.lowerBound, to: range.upperBound),
             batchSize: batchSize,

@@ -102,7 +102,7 @@ struct SendCommand: AsyncParsableCommand {
         }
         let tally = SendTally()
         let printer = ProgressPrinter(quiet: quiet)
-        let client = IngestClient(settings: proxy.clientSettings(timeout: .seconds(timeout)), connections: parallel)
+        let client = IngestClient(settings: try proxy.clientSettings(timeout: .seconds(timeout)), connections: parallel)
         let courier = Courier(
             transport: client,
             policy: BatchDelivery.Policy(giveUpAfter: giveUpAfter.map { .seconds($0) }),

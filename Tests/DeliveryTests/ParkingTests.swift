@@ -52,6 +52,17 @@ struct ParkingTests {
         #expect(world.deadLettered(.parked).count == 80)
     }
 
+    @Test func anOperatorNeedNotWait() {
+        let world = world()
+        world.drain()
+        world.postgres.broken = []
+        world.delivery.tryParkedStreams()
+        world.queue.append(10, stream: "orders")
+        world.drain()
+        #expect(world.postgres.copies(of: Offset(61)) == 1)
+        #expect(world.log.events.last == .unparked(stream: "orders"))
+    }
+
     @Test func successUnparks() {
         let world = world()
         world.drain()

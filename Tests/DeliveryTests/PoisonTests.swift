@@ -46,8 +46,49 @@ struct PoisonTests {
                 == DeadLetter.Reason(sqlState: "23514", message: "violates check constraint", constraint: "positive")
         )
         #expect(letter.stream == "apirequests")
-        // Refused whole; the 36 before it, itself alone, and the rest.
-        #expect(world.session.flushes.map { $0.parts.reduce(0) { $0 + $1.rows } } == [100, 36, 1, 63])
+        // Refused whole; then all others, half as many at first.
+        #expect(sizes(world) == [100, 50, 49])
+        // A refusal leaves nothing in doubt, so the lane was not claimed again.
+        #expect(world.postgres.state.ledger.epoch == 1)
+    }
+
+    private func sizes(_ world: DeliveryWorld) -> [Int] {
+        world.session.flushes.map { $0.parts.reduce(0) { $0 + $1.rows } }
+    }
+
+    @Test func aLineThatMayBeAnotherRowsIsTriedAlone() {
+        let world = DeliveryWorld()
+        world.queue.append(100)
+        world.postgres.poison = [Offset(37)]
+        world.postgres.naming = { .wrong }
+        world.drain()
+        #expect(world.deadLetters.letters.map(\.first) == [Offset(37)])
+        // The line was the last row's; the 99 before it are refused too, and from then on the suspects are halved.
+        #expect(sizes(world).prefix(4) == [100, 99, 49, 24])
+    }
+
+    @Test func withoutALineTheSuspectsAreHalved() {
+        let world = DeliveryWorld()
+        world.queue.append(8)
+        world.postgres.deferredPoison = [Offset(6)]
+        world.drain()
+        #expect(world.deadLetters.letters.map(\.first) == [Offset(6)])
+        // 1 to 8 refused, 1 to 4 land, 5 and 6 refused, 5 lands, 6 is refused alone, 7 and 8 land.
+        #expect(sizes(world) == [8, 4, 2, 1, 1, 2])
+    }
+
+    @Test func aLedgerThatMovedMeanwhileIsClaimedAgain() {
+        let world = DeliveryWorld()
+        world.queue.append(10)
+        world.postgres.poison = [Offset(4)]
+        world.step(awaited: Offset(10))
+        world.step(awaited: Offset(10))
+        #expect(world.postgres.refusals == 1)
+        _ = world.postgres.claim()
+        world.drain()
+        #expect(world.postgres.state.ledger.epoch == 3)
+        #expect(world.deadLettered(.poison) == [Offset(4)])
+        #expect(world.broken() == nil)
     }
 
     @Test func theLetterIsRecordedBeforeTheLedgerPasses() {

@@ -12,6 +12,7 @@ struct DrillTests {
         ["proxy-kill", "--rounds", "4", "--no-keys"],
         ["postgres-restart", "--rounds", "3"],
         ["poison", "--events", "5000"],
+        ["parked", "--events", "2000"],
         ["backlog", "--gib", "0.1"],
     ])
     func nothingIsLostOrDoubled(arguments: [String]) throws {

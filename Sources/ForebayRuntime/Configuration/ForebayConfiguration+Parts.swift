@@ -4,7 +4,7 @@ import IngestFormats
 import IngestServer
 import LibPQClient
 import Logging
-import SegmentedLog
+package import SegmentedLog
 
 /// The configuration in the terms of the parts.
 extension ForebayConfiguration {
@@ -37,7 +37,8 @@ extension ForebayConfiguration {
         )
     }
 
-    private func keyRing(environment: [String: String]) throws -> KeyRing {
+    /// - Throws: a `ConfigurationFault` for a key that can't be read, a `KeyRing.Fault` for one that does not fit.
+    package func keyRing(environment: [String: String]) throws -> KeyRing {
         guard let encryption = queue.encryption else { return KeyRing() }
         var keys: [String: [UInt8]] = [:]
         for (id, source) in encryption.keys {

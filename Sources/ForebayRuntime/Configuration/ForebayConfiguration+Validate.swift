@@ -248,6 +248,13 @@ extension ForebayConfiguration.Retention {
 
 extension ForebayConfiguration.Idempotency {
     fileprivate func check(_ checks: inout ConfigurationChecks) {
+        checks.expect(
+            scope == .proxy,
+            "idempotency.scope",
+            found: "database",
+            expected: "proxy",
+            remedy: "Keys that several proxies share are not served in this version."
+        )
         checks.range("idempotency.window", window, .seconds(1)...(.seconds(30 * 86_400)))
         checks.range("idempotency.max_keys", maxKeys, 1...100_000_000)
     }

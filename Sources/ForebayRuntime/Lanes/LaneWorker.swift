@@ -18,6 +18,8 @@ final class LaneWorker: Sendable {
         /// The highest offset that a request waits for to be committed.
         var awaited = Offset.none
         var hasEnded = false
+        /// Parked streams are to be tried at once.
+        var triesParked = false
     }
 
     /// What a worker needs besides its lane.
@@ -49,6 +51,12 @@ final class LaneWorker: Sendable {
             return true
         }
         if isNews { reader.wake() }
+    }
+
+    /// Tries parked streams with the next flush: an operator has mended a table.
+    func tryParkedStreams() {
+        state.withLock { $0.triesParked = true }
+        reader.wake()
     }
 
     /// Asks the thread to end after the flush that is under way.
@@ -95,8 +103,12 @@ final class LaneWorker: Sendable {
             settings: surroundings.settings
         )
         loop: while true {
-            let (isStopping, awaited) = state.withLock { ($0.isStopping, $0.awaited) }
+            let (isStopping, awaited, triesParked) = state.withLock { state in
+                defer { state.triesParked = false }
+                return (state.isStopping, state.awaited, state.triesParked)
+            }
             if isStopping { delivery.stop() }
+            if triesParked { delivery.tryParkedStreams() }
             let durable = reader.durable
             switch delivery.step(awaited: awaited) {
             case .again: continue

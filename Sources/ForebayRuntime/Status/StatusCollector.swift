@@ -16,6 +16,7 @@ final class StatusCollector: OpsBackend, Sendable {
     private let deadLetters: DeadLetterCabinet
     private let office: LetterOffice
     private let tracksReplicas: Bool
+    private let tryParkedStreams: @Sendable () -> Void
     private let clock = MonotonicClock()
     private let started: Duration
 
@@ -26,7 +27,8 @@ final class StatusCollector: OpsBackend, Sendable {
         journal: DeliveryJournal,
         instruments: IngestInstruments,
         deadLetters: DeadLetterCabinet,
-        tracksReplicas: Bool
+        tracksReplicas: Bool,
+        tryParkedStreams: @escaping @Sendable () -> Void
     ) {
         self.queue = queue
         self.backend = backend
@@ -36,6 +38,7 @@ final class StatusCollector: OpsBackend, Sendable {
         self.deadLetters = deadLetters
         office = LetterOffice(deadLetters.log, queue)
         self.tracksReplicas = tracksReplicas
+        self.tryParkedStreams = tryParkedStreams
         started = clock.now
     }
 
@@ -146,7 +149,8 @@ final class StatusCollector: OpsBackend, Sendable {
     }
 
     func retryDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport {
-        try await office.retry(choice)
+        tryParkedStreams()
+        return try await office.retry(choice)
     }
 
     func discardDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport {

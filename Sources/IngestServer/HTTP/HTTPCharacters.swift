@@ -5,8 +5,8 @@ enum HTTPCharacters {
     static let carriageReturn = UInt8(ascii: "\r")
     static let space = UInt8(ascii: " ")
 
-    /// One bit per ASCII character, in two words. The words are literals, so that no lazy initialiser stands in the loops;
-    /// a test spells the sets out.
+    /// One bit per ASCII character, in two words. The words are literals, so that no lazy initialiser stands in the
+    /// loops; a test spells the sets out.
     private struct ASCIISet {
         var low: UInt64
         var high: UInt64
@@ -51,7 +51,8 @@ enum HTTPCharacters {
         }
     }
 
-    /// Whether a stretch holds a character that no field value may hold: a control other than HTAB (RFC 9110, section 5.5).
+    /// Whether a stretch holds a character that no field value may hold: a control other than HTAB (RFC 9110, section
+    /// 5.5).
     @inline(__always)
     static func holdsControl(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var found: UInt8 = 0
@@ -64,7 +65,8 @@ enum HTTPCharacters {
         return found != 0
     }
 
-    /// Compares without regard to the case of ASCII letters. `lowercase` holds letters in lower case, digits and "-" only.
+    /// Compares without regard to the case of ASCII letters. `lowercase` holds letters in lower case, digits and "-"
+    /// only.
     @inline(__always)
     static func equal(_ bytes: UnsafeRawBufferPointer, ignoringCase lowercase: StaticString) -> Bool {
         guard bytes.count == lowercase.utf8CodeUnitCount else { return false }

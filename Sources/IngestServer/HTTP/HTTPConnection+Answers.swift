@@ -34,8 +34,8 @@ extension HTTPConnection {
         unread.readableBytes == 0 && !leavesInput && parser.isIdle(unread: 0)
     }
 
-    /// The last answer: nothing that follows on this connection can be understood, or is wanted. A request that has its answer,
-    /// and whose rest is wrong, gets no other.
+    /// The last answer: nothing that follows on this connection can be understood, or is wanted. A request that has its
+    /// answer, and whose rest is wrong, gets no other.
     func fail(_ problem: Problem, _ now: NIODeadline) {
         if case .stopped = phase { return }
         if case .rest = phase {
@@ -84,9 +84,11 @@ extension HTTPConnection {
     }
 
     /// The peer has sent all that it will: what is complete is answered, what is not is refused.
-    func endInput(_ now: NIODeadline) {
+    ///
+    /// - Parameter unread: bytes that were not consumed.
+    func endInput(unread: Int, _ now: NIODeadline) {
         switch phase {
-        case .head where parser.isIdle(unread: unread.readableBytes), .rest:
+        case .head where parser.isIdle(unread: unread), .rest:
             stop()
         case .head:
             fail(.truncated("The connection ended within the head of a request."), now)
@@ -147,6 +149,9 @@ extension HTTPConnection {
 
     func drain(_ now: NIODeadline) {
         isDraining = true
+        // Whoever waits for a watermark beyond durable is told what is sure by now.
+        for (tag, extra) in extras where extra.acceptance != nil { waitDidEnd(tag, .closing) }
+        writeAnswers(now)
         guard case .head = phase, parser.isIdle(unread: unread.readableBytes) else { return }
         stop()
     }

@@ -25,8 +25,8 @@ extension HTTPConnection {
             )
             owesContinue = head.expectsContinue && bodyBytes == 0
         case .answer(let answer):
-            // A client that waits for 100 may or may not send its body after another answer: nobody could tell where the
-            // next request begins.
+            // A client that waits for 100 may or may not send its body after another answer: nobody could tell where
+            // the next request begins.
             if head.expectsContinue { answerContext.closes = true }
             answers.complete(answers.open(answerContext), with: answer)
             phase = head.expectsContinue ? .stopped : .rest(isLast: answerContext.closes)
@@ -110,7 +110,9 @@ extension HTTPConnection {
             var acceptance = Acceptance(count: count, last: last, isRepeat: isRepeat)
             if let extra {
                 acceptance.refused = extra.members
-                if let level = extra.wait {
+                if let level = extra.wait, isDraining {
+                    acceptance.missed = level
+                } else if let level = extra.wait {
                     extras[tag] = Extra(wait: level, acceptance: acceptance)
                     loop.wait(for: level, at: last, for: self, tag: tag)
                     return

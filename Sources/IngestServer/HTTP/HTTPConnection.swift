@@ -3,10 +3,11 @@ import Instruments
 import NIOCore
 import Records
 
-/// One HTTP connection: passes received bytes through the parser, hands rows to the queue, and writes the answers in order.
+/// One HTTP connection: passes received bytes through the parser, hands rows to the queue, and writes the answers in
+/// order.
 ///
-/// Owner: its event loop. The decisions are those of ``HTTPRequestParser`` (framing), ``IngestRequest`` (what is asked for),
-/// ``BodyDecoder`` and ``OrderedAnswers``; here they are joined to the channel.
+/// Owner: its event loop. The decisions are those of ``HTTPRequestParser`` (framing), ``IngestRequest`` (what is asked
+/// for), ``BodyDecoder`` and ``OrderedAnswers``; here they are joined to the channel.
 final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
@@ -18,7 +19,8 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
         case head
         /// The body of a request that is to be stored. Goes to `rest`.
         case body(PartialBody)
-        /// What is left of a request that has its answer, or is with the queue. Goes to `head`, or `stopped` after a last request.
+        /// What is left of a request that has its answer, or is with the queue. Goes to `head`, or `stopped` after a
+        /// last request.
         case rest(isLast: Bool)
         /// Nothing more is taken from this connection. Stays.
         case stopped
@@ -180,7 +182,7 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
         if !mayRead {
             stalledSince = stalledSince ?? now
         } else if link.inputEnded {
-            endInput(now)
+            endInput(unread: bytes.readableBytes, now)
         }
     }
 
@@ -209,7 +211,8 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
         return at
     }
 
-    /// Makes sure that a body on its way has its share of the budget for the bytes that may come of `incoming`; else gets in line.
+    /// Makes sure that a body on its way has its share of the budget for the bytes that may come of `incoming`; else
+    /// gets in line.
     private func reserve(for incoming: Int, _ now: NIODeadline) -> Bool {
         guard case .body(var partial) = phase else { return true }
         let pieces = min(incoming, partial.length.map { $0 - body.readableBytes } ?? incoming)

@@ -65,7 +65,8 @@ extension HTTPRequestParser {
         }
     }
 
-    /// `*( ";" token [ "=" ( token / quoted-string ) ] )`, without the "bad" white space that the RFC lets a server take.
+    /// `*( ";" token [ "=" ( token / quoted-string ) ] )`, without the "bad" white space that the RFC lets a server
+    /// take.
     private static func isExtension(_ input: UnsafeRawBufferPointer, from start: Int, to end: Int) -> Bool {
         var index = start
         func skipToken() -> Bool {

@@ -102,8 +102,8 @@ extension HTTPRequestParser {
         }
     }
 
-    /// One decimal number, nothing else: a list of equal numbers may be merged by a recipient (RFC 9112, section 6.3), and is
-    /// refused here, as is a second line.
+    /// One decimal number, nothing else: a list of equal numbers may be merged by a recipient (RFC 9112, section 6.3),
+    /// and is refused here, as is a second line.
     private mutating func takeLength(_ value: UnsafeRawBufferPointer) -> HTTPFault? {
         guard draft.length == nil else { return .duplicateLength }
         guard !value.isEmpty else { return .badLength }

@@ -1,11 +1,12 @@
 import Glibc
 
-/// Frames the requests of one connection, strictly by RFC 9112: whatever two readers could understand in two ways is a fault.
+/// Frames the requests of one connection, strictly by RFC 9112: whatever two readers could understand in two ways is a
+/// fault.
 ///
-/// Pure. The caller keeps the bytes: it passes all that it has and has not consumed, takes one step, drops as many bytes
-/// as the step says, and goes on until ``Step/needMore(consumed:)``. It may add bytes in any portions, one by one included;
-/// the steps are the same but for where the pieces of a body are cut. A head is consumed in one piece, so that its ranges
-/// are good while the caller looks at it; the limits bound how much that can be.
+/// Pure. The caller keeps the bytes: it passes all that it has and has not consumed, takes one step, drops as many
+/// bytes as the step says, and goes on until ``Step/needMore(consumed:)``. It may add bytes in any portions, one by one
+/// included; the steps are the same but for where the pieces of a body are cut. A head is consumed in one piece, so
+/// that its ranges are good while the caller looks at it; the limits bound how much that can be.
 ///
 /// Line ends are looked for once per byte, however small the portions are.
 package struct HTTPRequestParser: Sendable {
@@ -59,7 +60,8 @@ package struct HTTPRequestParser: Sendable {
     let limits: HTTPLimits
     var state = State.requestLine
     var draft = Draft()
-    /// The first byte of the current line, and how far its end was looked for already; from the first byte of the input.
+    /// The first byte of the current line, and how far its end was looked for already; from the first byte of the
+    /// input.
     var lineStart = 0
     var scanned = 0
     var chunkedBytes = 0

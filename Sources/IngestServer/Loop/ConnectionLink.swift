@@ -1,8 +1,8 @@
 import Instruments
 import NIOCore
 
-/// The channel of a connection as its handler uses it: reads that are held back, answers collected into one write, and an end
-/// that does not take answers with it.
+/// The channel of a connection as its handler uses it: reads that are held back, answers collected into one write, and
+/// an end that does not take answers with it.
 ///
 /// Owner: the connection, on its event loop.
 final class ConnectionLink {
@@ -78,9 +78,9 @@ final class ConnectionLink {
 
     /// Sends what is left to send, then closes.
     ///
-    /// - Parameter leavesInput: bytes of the peer may be left unread. Closing on those would reset the connection, and the reset
-    ///   could overtake the last answer (RFC 9112, section 9.6); so the sending side alone is closed first, and what comes in is
-    ///   dropped for a while.
+    /// - Parameter leavesInput: bytes of the peer may be left unread. Closing on those would reset the connection, and
+    ///   the reset could overtake the last answer (RFC 9112, section 9.6); so the sending side alone is closed first,
+    ///   and what comes in is dropped for a while.
     func finish(leavesInput: Bool) {
         guard let context, !isFinished else { return }
         isFinished = true

@@ -5,8 +5,8 @@ import Logging
 import NIOCore
 import Records
 
-/// What the connections of one event loop share: the appends that are under way, decoders, the clock of the answers, and the
-/// sweep that finds connections whose time is up.
+/// What the connections of one event loop share: the appends that are under way, decoders, the clock of the answers,
+/// and the sweep that finds connections whose time is up.
 ///
 /// Owner: its event loop; every method begins with that. Other threads reach it through the inbox alone.
 final class IngestLoop: @unchecked Sendable {
@@ -94,8 +94,8 @@ final class IngestLoop: @unchecked Sendable {
         for connection in connections { connection.checkDeadlines(now) }
     }
 
-    /// Lets every connection finish what it has begun; closes those that are left after `grace`. The future succeeds when none
-    /// is left.
+    /// Lets every connection finish what it has begun; closes those that are left after `grace`. The future succeeds
+    /// when none is left.
     func drain(grace: TimeAmount) -> EventLoopFuture<Void> {
         eventLoop.assertInEventLoop()
         let promise = drained ?? eventLoop.makePromise(of: Void.self)

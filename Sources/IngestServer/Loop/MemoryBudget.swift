@@ -3,8 +3,8 @@ import Synchronization
 
 /// The bytes that all connections together may hold. Any loop may call it.
 ///
-/// Whoever gets nothing waits in line, and is served in order: while somebody waits, nobody else takes. A grant is made by
-/// whoever gives bytes back, so it can't be overtaken on its way to the waiter's loop.
+/// Whoever gets nothing waits in line, and is served in order: while somebody waits, nobody else takes. A grant is made
+/// by whoever gives bytes back, so it can't be overtaken on its way to the waiter's loop.
 final class MemoryBudget: Sendable {
     private struct Waiter: Sendable {
         var id: UInt64
@@ -47,8 +47,8 @@ final class MemoryBudget: Sendable {
 
     /// Gets in line for `amount` after `take` failed, and returns what cancels that.
     ///
-    /// - Parameter grant: called once, on the thread of whoever gave bytes back (it may be this one, before this returns), with
-    ///   the amount that was taken on the waiter's behalf.
+    /// - Parameter grant: called once, on the thread of whoever gave bytes back (it may be this one, before this
+    ///   returns), with the amount that was taken on the waiter's behalf.
     func wait(_ amount: Int, grant: @escaping @Sendable (Int) -> Void) -> UInt64 {
         let id = line.withLock { line in
             line.nextID += 1

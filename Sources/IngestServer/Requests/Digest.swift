@@ -25,8 +25,8 @@ enum Digest {
         sha256(bytes).0
     }
 
-    /// A 64-bit FNV-1a, mixed so that every bit of the text reaches every bit of the result. It is the same in every process:
-    /// an order key keeps its lane over a restart.
+    /// A 64-bit FNV-1a, mixed so that every bit of the text reaches every bit of the result. It is the same in every
+    /// process: an order key keeps its lane over a restart.
     static func spread(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in bytes {

@@ -32,7 +32,8 @@ extension IngestRequest {
         return format
     }
 
-    /// JSON is UTF-8 (RFC 8259, section 8.1); a charset that says otherwise is not taken for a slip. Other parameters mean nothing.
+    /// JSON is UTF-8 (RFC 8259, section 8.1); a charset that says otherwise is not taken for a slip. Other parameters
+    /// mean nothing.
     private static func checkParameters(
         _ parameters: UnsafeRawBufferPointer,
         of value: UnsafeRawBufferPointer

@@ -26,7 +26,8 @@ extension IngestRequest {
     static let allowedMethods = "POST, OPTIONS"
     static let readMethods = "GET, HEAD, OPTIONS"
 
-    /// Judges a head: path, method, token, stream, query, headers, in this order; the first that is wrong is the answer.
+    /// Judges a head: path, method, token, stream, query, headers, in this order; the first that is wrong is the
+    /// answer.
     ///
     /// - Parameter base: the head's first byte.
     static func purpose(

@@ -17,8 +17,8 @@ package enum ControlLine: Hashable, Sendable {
         }
     }
 
-    /// Whether a line begins like a control line: an object whose first member is `forebay`. An event's line can't, unless its
-    /// stream has a column of that name; there another member has to stand first.
+    /// Whether a line begins like a control line: an object whose first member is `forebay`. An event's line can't,
+    /// unless its stream has a column of that name; there another member has to stand first.
     package static func isControl(_ line: UnsafeRawBufferPointer) -> Bool {
         var reader = FlatJSONReader(line)
         return reader.take("{") && reader.take("\"forebay\"") && reader.take(":")

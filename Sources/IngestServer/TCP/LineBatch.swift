@@ -9,7 +9,8 @@ struct LineBatch {
         case rows(Int)
         /// One line, counted from 1 over the connection, that is no event.
         case refused(line: Int, reason: String)
-        /// The lines of a key that are not stored because one of them is no event, or because they are too many or too large.
+        /// The lines of a key that are not stored because one of them is no event, or because they are too many or too
+        /// large.
         case refusedGroup(lines: Int, line: Int?, reason: String, retry: Bool)
         /// The connection ends here.
         case farewell(reason: String, retry: Bool)

@@ -2,8 +2,8 @@ import Glibc
 
 /// Cuts the bytes of a connection into lines.
 ///
-/// Pure; used like ``HTTPRequestParser``: the caller keeps the bytes, and drops as many as a step says. Each byte is looked at
-/// once, however small the portions are.
+/// Pure; used like ``HTTPRequestParser``: the caller keeps the bytes, and drops as many as a step says. Each byte is
+/// looked at once, however small the portions are.
 package struct LineFramer: Sendable {
     package enum Step: Hashable, Sendable {
         /// More bytes are needed than there are after the consumed ones.

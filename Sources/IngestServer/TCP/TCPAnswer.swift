@@ -34,10 +34,9 @@ enum TCPAnswer {
         }
         switch outcome {
         case .durable(let last, _, let isRepeat):
-            buffer.writeStaticString("{\"ok\":")
-            Decimal.write(UInt64(count), to: &buffer)
             let offset = Offset(last.offset.rawValue - UInt64(rowsBehind))
-            buffer.writeString(",\"receipt\":\"\(Position(queue: last.queue, lane: last.lane, offset: offset))\"")
+            let receipt = Position(queue: last.queue, lane: last.lane, offset: offset)
+            buffer.writeString("{\"ok\":\(count),\"receipt\":\"\(receipt)\"")
             if isRepeat { buffer.writeStaticString(",\"repeated\":true") }
             buffer.writeStaticString("}\n")
         case .keyReused: refuse(retry: false, Problem.keyReused.detail)

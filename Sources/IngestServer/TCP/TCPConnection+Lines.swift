@@ -112,7 +112,8 @@ extension TCPConnection {
         }
         var sender = Sender(stream: stream, wantsAnswers: greeting.wantsAnswers, identity: .anonymous)
         session = .open(sender)
-        let problem: Problem
+        let reason: String
+        var isTemporary = false
         switch loop.backend.authorize(token: greeting.token, stream: stream) {
         case .allowed(let identity):
             if loop.backend.plan(for: stream) != nil {
@@ -120,13 +121,15 @@ extension TCPConnection {
                 session = .open(sender)
                 return
             }
-            problem = .noPlan(for: stream, loop.backend)
+            let problem = Problem.noPlan(for: stream, loop.backend)
+            reason = problem.detail
+            isTemporary = problem.status == 503
         case .unauthenticated:
-            problem = Problem(401, "", "", detail: "A known token is expected: {\"forebay\":{\"token\":\"…\"}}.")
+            reason = "A known token is expected: {\"forebay\":{\"token\":\"…\"}}."
         case .forbidden:
-            problem = .forbidden(stream)
+            reason = Problem.forbidden(stream).detail
         }
-        endSession(reason: problem.detail, retry: problem.status == 503, loop.eventLoop.now)
+        endSession(reason: reason, retry: isTemporary, loop.eventLoop.now)
     }
 
     // MARK: - Keys
@@ -182,7 +185,12 @@ extension TCPConnection {
             decodeGroupLines(lines, count)
             return
         }
-        guard let plan = plan(of: sender, now) else { return }
+        guard let plan = plan(of: sender, now) else {
+            // The stream went away under the connection: its lines have no place to go.
+            if !sender.wantsAnswers { loop.noteBadLine("the stream of \(count) lines is not there any more", now) }
+            loop.instruments.eventsRefused.add(count)
+            return
+        }
         if let batch, batch.rows.layouts !== plan { submitBatch() }
         var target = batch ?? LineBatch(rows: RowBatch(layouts: plan, capacity: lines.count + 1024), received: now)
         let report = loop.bodies.decoder(for: plan).decode(lines, format: .lines, onError: .skip, into: target.rows)

@@ -4,11 +4,12 @@ import Logging
 import NIOCore
 import Records
 
-/// One connection of the TCP protocol: cuts lines, decodes those of one read together, hands them to the queue, and answers in
-/// their order where answers are wanted.
+/// One connection of the TCP protocol: cuts lines, decodes those of one read together, hands them to the queue, and
+/// answers in their order where answers are wanted.
 ///
-/// Owner: its event loop. Where answers are not wanted, what was read is never given up: a batch that the queue does not take is
-/// handed over again until it does, after the connection's end as well, and until then nothing more is read.
+/// Owner: its event loop. Where answers are not wanted, what was read is never given up: a batch that the queue does
+/// not take is handed over again until it does, after the connection's end as well, and until then nothing more is
+/// read.
 final class TCPConnection: ChannelDuplexHandler, LoopConnection {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer

@@ -137,7 +137,10 @@ final class FakePostgres {
         var error = ServerError(sqlState: "23514", message: "violates check constraint", constraint: "positive")
         switch naming() {
         case .right: error.context = "COPY \(part.layout.table.name), line \(line)"
-        case .wrong: error.context = "COPY \(part.layout.table.name), line \(lines)"
+        case .wrong:
+            // An error whose line is that of the last row read.
+            error = ServerError(sqlState: "54000", message: "index row too large")
+            error.context = "COPY \(part.layout.table.name), line \(lines)"
         case .none: break
         }
         return DeliveryFault(phase: phase, cause: .server(error), part: index)

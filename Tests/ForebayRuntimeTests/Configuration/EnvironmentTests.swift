@@ -115,7 +115,7 @@ import Testing
 
     @Test(arguments: [
         ("QUEUE_SYNC", "never"), ("POSTGRES_STATEMENT_DEADLINE", "9s"), ("RETENTION_REQUIRED_REPLICAS", "1"),
-        ("IDEMPOTENCY_SCOPE", "database"), ("DELIVERY_MAX_ROWS", "7"), ("INGEST_AUTH", "tokens"),
+        ("IDEMPOTENCY_WINDOW", "1h"), ("DELIVERY_MAX_ROWS", "7"), ("INGEST_AUTH", "tokens"),
         ("INGEST_TLS_KEY", "/k"), ("READ_POOL", "session"), ("OPS_LISTEN", "127.0.0.1:1"), ("LOG_FORMAT", "json"),
     ])
     func everySectionListensToItsVariables(name: String, value: String) throws {

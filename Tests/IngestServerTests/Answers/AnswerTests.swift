@@ -20,8 +20,8 @@ import Testing
         let last = Position(queue: Self.queue, lane: LaneID(1), offset: Offset(42))
         #expect(
             written(.accepted(Acceptance(count: 1, last: last)))
-                == "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 68\r\n"
-                + "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n"
+                == "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                + "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 68\r\n\r\n"
                 + #"{"accepted":1,"receipt":"00112233-4455-4677-8899-aabbccddeeff.1.42"}"#
         )
     }
@@ -55,7 +55,7 @@ import Testing
     @Test func theEndOfAHead() {
         let closing = written(.document("{}"), AnswerContext(omitsBody: true, closes: true))
         #expect(
-            closing.hasSuffix("Content-Length: 2\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n\r\n")
+            closing.hasSuffix("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 2\r\nConnection: close\r\n\r\n")
         )
         #expect(!written(.options(allow: "GET")).contains("Content-Length"))
     }

@@ -1,8 +1,9 @@
 import Dispatch
 import Glibc
 
-/// A socket on loopback that sends exactly the bytes it is told to, and reads with a limit of time, so that a server that does
-/// not answer fails a test instead of hanging it. Reading blocks a thread of its own, not one that tests share.
+/// A socket on loopback that sends exactly the bytes it is told to, and reads with a limit of time, so that a server
+/// that does not answer fails a test instead of hanging it. Reading blocks a thread of its own, not one that tests
+/// share.
 final class LoopbackClient: @unchecked Sendable {
     // Sendable because one test uses it, and waits for each of its reads.
 

@@ -1,7 +1,7 @@
 @testable import IngestServer
 
-/// Feeds bytes to a parser in portions, as a connection does, and notes what comes out in a form that does not depend on how
-/// the portions were cut.
+/// Feeds bytes to a parser in portions, as a connection does, and notes what comes out in a form that does not depend
+/// on how the portions were cut.
 struct ParserRun {
     private var parser: HTTPRequestParser
     private var unread: [UInt8] = []

@@ -4,8 +4,8 @@ import Synchronization
 
 @testable import IngestServer
 
-/// A backend without a queue: it notes what it is handed, and answers at once or when the test says so, in the order that the
-/// test says. Offsets are counted per lane; connections all go to lane 0, order keys to lane 1.
+/// A backend without a queue: it notes what it is handed, and answers at once or when the test says so, in the order
+/// that the test says. Offsets are counted per lane; connections all go to lane 0, order keys to lane 1.
 final class ScriptedBackend: IngestBackend {
     struct Append: Sendable {
         var batch: RowBatch

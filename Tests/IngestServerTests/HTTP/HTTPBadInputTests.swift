@@ -4,7 +4,8 @@ import Testing
 
 @testable import IngestServer
 
-/// The list of bad input that ingest has to show, each over a real connection with its exact answer, and nothing accepted.
+/// The list of bad input that ingest has to show, each over a real connection with its exact answer, and nothing
+/// accepted.
 @Suite struct HTTPBadInputTests {
     /// One event that is none, and how the answer tells of it.
     struct BadEvent: CustomTestStringConvertible {
@@ -342,6 +343,19 @@ import Testing
             )
             #expect(try await client.rest() == "")
             #expect(running.backend.appended.isEmpty)
+        }
+    }
+
+    @Test(arguments: ["POST /v1/in", "POST /v1/ingest/events HTTP/1.1\r\nHost: a\r\n"])
+    func aHeadThatEndsEarlyIsRefused(_ beginning: String) async throws {
+        try await RunningServer.run { running in
+            let client = try running.http()
+            try client.send(beginning)
+            client.endSending()
+            let response = try await client.response()
+            #expect(response.status == 400)
+            #expect(response.body.contains("The connection ended within the head of a request."))
+            #expect(try await client.rest() == "")
         }
     }
 

@@ -5,8 +5,9 @@ import Testing
 
 @testable import IngestServer
 
-/// Sound requests read by this parser and by SwiftNIO's (llhttp underneath): both have to see the same requests. Requests are
-/// made from a seed, with everything about them that may vary; the bytes are cut in places from the same seed.
+/// Sound requests read by this parser and by SwiftNIO's (llhttp underneath): both have to see the same requests.
+/// Requests are made from a seed, with everything about them that may vary; the bytes are cut in places from the same
+/// seed.
 @Suite struct HTTPDifferentialTests {
     /// A small generator that gives the same requests for a seed on every machine (xorshift64*, Vigna 2016).
     private struct Randomness: RandomNumberGenerator {

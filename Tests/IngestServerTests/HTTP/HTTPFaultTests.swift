@@ -2,8 +2,8 @@ import Testing
 
 @testable import IngestServer
 
-/// What could be understood in two ways, or breaks a rule: each input with its fault and its status. A row that is taken away
-/// from the parser's rules makes its row here fail, since the input is sound but for that one thing.
+/// What could be understood in two ways, or breaks a rule: each input with its fault and its status. A row that is
+/// taken away from the parser's rules makes its row here fail, since the input is sound but for that one thing.
 @Suite struct HTTPFaultTests {
     private static let host = "Host: a\r\n"
 

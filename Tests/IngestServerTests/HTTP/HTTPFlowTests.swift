@@ -5,8 +5,8 @@ import Testing
 
 @testable import IngestServer
 
-/// Time, order and memory: what happens when answers are not ready in order, senders are slow, or too much comes at once. The
-/// script of the backend decides what happens before what; nothing here waits for a while and hopes.
+/// Time, order and memory: what happens when answers are not ready in order, senders are slow, or too much comes at
+/// once. The script of the backend decides what happens before what; nothing here waits for a while and hopes.
 @Suite struct HTTPFlowTests {
     @Test func answersComeInTheOrderOfTheRequests() async throws {
         try await RunningServer.run { running in
@@ -275,6 +275,21 @@ import Testing
             await end
             #expect(throws: LoopbackClient.Broken.self) { try running.http() }
             #expect(running.server.instruments.connections.value == 0)
+        }
+    }
+
+    @Test func aShutdownHoldsNoAnswerForAWatermark() async throws {
+        try await RunningServer.run { running in
+            let client = try running.http()
+            try client.send(RunningServer.post(#"{"id":1}"#, query: "?wait=committed"))
+            await running.backend.waitForWaits(1)
+            async let end: Void = running.server.shutdown(grace: .seconds(60))
+            let response = try await client.response()
+            #expect(response.status == 202)
+            #expect(response.body.hasSuffix(#""waited":"durable"}"#))
+            #expect(try await client.rest() == "")
+            await end
+            running.backend.endWaits(.closing)
         }
     }
 

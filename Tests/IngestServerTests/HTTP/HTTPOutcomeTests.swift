@@ -4,7 +4,8 @@ import Testing
 
 @testable import IngestServer
 
-/// What the queue says, as HTTP says it: each outcome with its status, its Retry-After and its document; keys, order and waits.
+/// What the queue says, as HTTP says it: each outcome with its status, its Retry-After and its document; keys, order
+/// and waits.
 @Suite struct HTTPOutcomeTests {
     private static let receipt = "00112233-4455-4677-8899-aabbccddeeff"
 
@@ -70,6 +71,22 @@ import Testing
                 "POST /v1/ingest/events HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n"
             )
             #expect(try await client.response().status == 503)
+        }
+    }
+
+    @Test func aStreamThatIsNotReadyIsToBeTriedAgain() async throws {
+        try await RunningServer.run { running in
+            let client = try running.http()
+            try client.send(
+                "POST /v1/ingest/\(ScriptedBackend.waitingStream) HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
+            )
+            let response = try await client.response()
+            #expect(response.status == 503)
+            #expect(response.fields["retry-after"] == "5")
+            #expect(
+                response.body
+                    == #"{"type":"urn:forebay:problem:stream-not-ready","title":"Unavailable","status":503,"detail":"The stream \"waiting\" is not ready: its table has not been read yet; nothing of this request was stored."}"#
+            )
         }
     }
 

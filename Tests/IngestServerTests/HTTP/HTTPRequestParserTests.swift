@@ -2,8 +2,9 @@ import Testing
 
 @testable import IngestServer
 
-/// Framing. Method: each message is a text with a transcript that was worked out from RFC 9112 by hand; the last test sends every
-/// message of this file and every fault of the table in all ways to cut it into two portions, and byte by byte.
+/// Framing. Method: each message is a text with a transcript that was worked out from RFC 9112 by hand; the last test
+/// sends every message of this file and every fault of the table in all ways to cut it into two portions, and byte by
+/// byte.
 @Suite struct HTTPRequestParserTests {
     static let plain = "POST /v1/ingest/a?wait=durable HTTP/1.1\r\nHost: a:1\r\nContent-Length: 5\r\n\r\nhello"
     static let chunked =

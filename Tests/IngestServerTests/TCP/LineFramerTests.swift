@@ -2,7 +2,8 @@ import Testing
 
 @testable import IngestServer
 
-/// Lines. Method: every text is fed in all ways to cut it into two portions and byte by byte; the lines must not change.
+/// Lines. Method: every text is fed in all ways to cut it into two portions and byte by byte; the lines must not
+/// change.
 @Suite struct LineFramerTests {
     /// What comes out, in words: lines in quotes, "long" for one beyond the limit.
     private static func lines(_ portions: [[UInt8]], limit: Int, ends: Bool) -> [String] {

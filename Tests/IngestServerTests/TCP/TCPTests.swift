@@ -287,6 +287,14 @@ import Testing
         }
     }
 
+    @Test func aStreamThatIsNotReadyIsToBeTriedAgain() async throws {
+        try await RunningServer.run { running in
+            let client = try running.tcp()
+            try client.send(#"{"forebay":{"stream":"\#(ScriptedBackend.waitingStream)"}}"# + "\n")
+            #expect(try await client.rest().hasPrefix(#"{"error":{"lines":0,"retry":true,"closing":true,"#))
+        }
+    }
+
     @Test func aSenderThatNamesNoStreamNeedsADefault() async throws {
         try await RunningServer.run(.loopback.with(\.tcpStream, nil)) { running in
             let client = try running.tcp()

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Foundation
+import Glibc
+
+/// A stream's table goes away under load: its rows go aside, its neighbours land, and everything comes back once the table does.
+struct Parked: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "A stream's table is renamed away under load, and back.")
+
+    @OptionGroup var options: DrillOptions
+
+    @Option(help: "How many events are sent to the stream whose table goes away.")
+    var events = 5_000
+
+    func run() throws {
+        var plan = Yard.Plan()
+        plan.streams += "\n  readings: { table: public.readings }"
+        plan.preparation = "CREATE TABLE readings (id bigint PRIMARY KEY, level int)"
+        try options.run("parked (\(events) events)", plan) { yard, _ in
+            try yard.startProxy()
+            try yard.waitForStreams()
+            let fleet = try AgentFleet(yard, agents: 2, keys: true, rate: 1000, seed: options.seed)
+            try yard.query("ALTER TABLE readings RENAME TO readings_away")
+            for start in stride(from: 0, to: events, by: 500) {
+                let lines = (start..<min(start + 500, events)).map { "{\"id\":\($0),\"level\":1}\n" }.joined()
+                guard let answer = yard.ingest.post("/v1/ingest/readings", body: lines), answer.status == 200 else {
+                    throw DrillFault("a request was not accepted while its table was away")
+                }
+            }
+            try waitUntil("all rows of the stream are set aside", within: 60) {
+                Int(try yard.metric("forebay_dead_lettered_events_total")) == events
+            }
+            print(try fleet.finish())
+            try yard.waitForDrain(within: 60)
+            print(try fleet.count())
+            try yard.query("ALTER TABLE readings_away RENAME TO readings")
+            let retry = try capture(
+                "\(yard.programs)/forebay",
+                ["dlq", "retry", "--stream", "readings", "--config", yard.configuration]
+            )
+            print(retry.trimmingCharacters(in: .whitespacesAndNewlines))
+            try waitUntil("the rows are in PostgreSQL", within: 120) {
+                let rows = Int(try yard.query("SELECT count(*) FROM readings"))
+                if rows != events { usleep(200_000) }
+                return rows == events
+            }
+            try waitUntil("the books balance", within: 10) { try yard.metric("forebay_conservation_difference") == 0 }
+            print("set aside \(events), retried and in PostgreSQL \(events), each once (its id is the primary key)")
+        }
+    }
+}
