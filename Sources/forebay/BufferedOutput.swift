@@ -30,9 +30,15 @@ final class BufferedOutput {
         if isOwned { close(descriptor) }
     }
 
-    /// Appends with `body`, then a line feed.
+    /// Appends with `body`, then a line feed. If `body` throws, nothing is appended.
     func line(_ body: (inout [UInt8]) throws -> Void) throws {
-        try body(&buffer)
+        let before = buffer.count
+        do {
+            try body(&buffer)
+        } catch {
+            buffer.removeLast(buffer.count - before)
+            throw error
+        }
         buffer.append(UInt8(ascii: "\n"))
         if buffer.count >= 1 << 18 { try flush() }
     }

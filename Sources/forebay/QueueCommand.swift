@@ -23,7 +23,12 @@ struct QueueCommand: AsyncParsableCommand {
 
 /// Which queue, and which of its lanes.
 struct QueueSelection: ParsableArguments {
-    @Option(help: "The queue directory. Default: queue.path of the configuration.")
+    @Option(
+        help: """
+            The queue directory, or a copy of it. Default: queue.path of the configuration. With it, a configuration is read only \
+            if --config names one, which a queue with encryption needs for its keys.
+            """
+    )
     var path: String?
 
     @Option(help: "Configuration file. Default: forebay.yaml, then /etc/forebay/forebay.yaml.")
@@ -35,17 +40,19 @@ struct QueueSelection: ParsableArguments {
     /// Opens the directory for looking; says what is wrong, and exits, if that can't be done.
     func inspector() throws -> QueueInspector {
         let environment = ProcessInfo.processInfo.environment
-        let loaded: ForebayConfiguration
-        do throws(ConfigurationFaults) {
-            loaded = try ForebayConfiguration.load(path: config, environment: environment).configuration
-        } catch {
-            printError("\(error)")
-            throw ExitCode(78)
+        var configuration = ForebayConfiguration()
+        if path == nil || config != nil {
+            do throws(ConfigurationFaults) {
+                configuration = try ForebayConfiguration.load(path: config, environment: environment).configuration
+            } catch {
+                printError("\(error)")
+                throw ExitCode(78)
+            }
         }
         do {
             return try QueueInspector(
-                path: path ?? loaded.queue.path,
-                keyRing: try loaded.keyRing(environment: environment)
+                path: path ?? configuration.queue.path,
+                keyRing: try configuration.keyRing(environment: environment)
             )
         } catch {
             printError("\(error)")
@@ -203,17 +210,22 @@ struct QueueCatCommand: AsyncParsableCommand {
         for key in try selection.lanes(of: inspector) where left > 0 {
             let lost = try inspector.events(of: key, from: from.map { Offset($0) }, to: to.map { Offset($0) }) {
                 event in
-                try output.line { line in
-                    line +=
-                        "{\"position\":\"\(event.position)\",\"stream\":\(try jsonLine(event.layout.stream)),\"event\":"
-                        .utf8
-                    try TupleText.append(event.tuple, layout: event.layout, to: &line)
-                    line.append(UInt8(ascii: "}"))
+                do {
+                    try output.line { line in
+                        line +=
+                            "{\"position\":\"\(event.position)\",\"stream\":\(try jsonLine(event.layout.stream)),".utf8
+                        line += "\"event\":".utf8
+                        try TupleText.append(event.tuple, layout: event.layout, to: &line)
+                        line.append(UInt8(ascii: "}"))
+                    }
+                } catch let fault as TupleFault {
+                    isDamaged = true
+                    printError("\(event.position): \(fault)")
                 }
                 left -= 1
                 return left > 0
             }
-            isDamaged = isDamaged || report(lost, of: key)
+            isDamaged = report(lost, of: key) || isDamaged
         }
         try output.finish()
         if isDamaged { throw ExitCode.failure }
@@ -251,11 +263,16 @@ struct QueueExportCommand: AsyncParsableCommand {
         for key in try selection.lanes(of: inspector) {
             let lost = try inspector.events(of: key, from: nil, to: nil) { event in
                 guard event.layout.stream == stream else { return true }
-                try target.line { line in try TupleText.append(event.tuple, layout: event.layout, to: &line) }
-                count += 1
+                do {
+                    try target.line { line in try TupleText.append(event.tuple, layout: event.layout, to: &line) }
+                    count += 1
+                } catch let fault as TupleFault {
+                    isDamaged = true
+                    printError("\(event.position): \(fault)")
+                }
                 return true
             }
-            isDamaged = isDamaged || report(lost, of: key)
+            isDamaged = report(lost, of: key) || isDamaged
         }
         try target.finish()
         printError("\(count) events of \(stream)")
