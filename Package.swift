@@ -101,7 +101,7 @@ let package = Package(
         tests("IngestFormatsTests", ["IngestFormats", "Records", "CLZ4", "CZlib"]),
         tests("SegmentedLogTests", ["SegmentedLog", "Records", "CChecksum"]),
         tests("DeliveryTests", ["Delivery", "Records"]),
-        tests("DurableQueueTests", ["DurableQueue", "SegmentedLog", "Records", "Instruments"]),
+        tests("DurableQueueTests", ["DurableQueue", "SegmentedLog", "Records", "Instruments", log]),
         tests("LibPQClientTests", ["LibPQClient", "DatabaseSchema", "Delivery", "Records", "LocalPostgres"]),
         tests("LocalPostgresTests", ["LocalPostgres"]),
         tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix, nioHTTP1]),
