@@ -63,13 +63,16 @@ package final class DurableQueue: Sendable {
     /// `sink` is told once: by the lane's thread after the group commit, or, where there is nothing to wait for (a known key, an overload, a
     /// full disk, a queue that is closing, no rows), by the calling thread before this returns; no lock is held then.
     ///
-    /// - Parameter lane: taken modulo the number of lanes.
+    /// - Parameters:
+    ///   - lane: taken modulo the number of lanes.
+    ///   - commits: wakes the lane; false leaves the batch lying, together with others, until `commitAppended` or another append.
     package func append(
         _ batch: RowBatch,
         lane: LaneID,
         keyed: KeyedRequest?,
         sink: any AppendSink,
-        token: UInt64
+        token: UInt64,
+        commits: Bool = true
     ) {
         let writer = writers[Int(lane.rawValue) % writers.count]
         guard batch.rowCount > 0 else {
@@ -98,10 +101,15 @@ package final class DurableQueue: Sendable {
             metrics.overloadedRequests.add()
             return refuse(request, .overloaded)
         }
-        if !writer.accept(request) {
+        if !writer.accept(request, wakes: commits) {
             pending.release(cost)
             refuse(request, .closing)
         }
+    }
+
+    /// Wakes the lanes for which batches were left lying.
+    package func commitAppended() {
+        for writer in writers { writer.commitAccepted() }
     }
 
     private func refuse(_ request: AppendRequest, _ outcome: AppendOutcome) {

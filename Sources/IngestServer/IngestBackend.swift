@@ -24,7 +24,7 @@ package protocol IngestBackend: AnyObject, Sendable {
     /// Whether an append would be taken now. Read before a large body is read, for `/healthz`, and before a retry.
     var intake: Intake { get }
 
-    /// Hands a batch over; from here on nobody changes it.
+    /// Hands a batch over; from here on nobody changes it. It may lie there until ``commitAppended()`` is called.
     ///
     /// The sink is told exactly once per token how the append ended, on any thread, this call's included.
     /// After an outcome that stored nothing, the same batch may be handed over again.
@@ -35,6 +35,10 @@ package protocol IngestBackend: AnyObject, Sendable {
         sink: any AppendSink,
         token: UInt64
     )
+
+    /// Lets what was handed over be stored: called once an event loop has looked at everything that its sockets brought,
+    /// so that it is stored in one group and costs one wake-up.
+    func commitAppended()
 
     /// Whether the watermark is followed at all: `replicated` is not, where there are no replicas to ask.
     func tracks(_ level: WaitLevel) -> Bool
@@ -49,12 +53,27 @@ package protocol IngestBackend: AnyObject, Sendable {
     )
 }
 
-/// How an append picks its lane. Both forms are taken modulo the number of lanes by whoever owns the lanes.
+/// How an append picks its lane.
 package enum LaneChoice: Hashable, Sendable {
     /// The hash of the order key that the agent named: equal keys keep their order.
     case ordered(UInt64)
-    /// The number of the connection: spreads connections over lanes and keeps the order within each of them.
-    case connection(UInt64)
+    /// Any lane that keeps the order within the connection; see ``lane(of:)``.
+    case connection(number: UInt64, loop: Int, loops: Int)
+
+    /// The lane among `lanes`.
+    ///
+    /// Connections are spread over event loops, and a loop has lanes of its own where there are enough: what it reads at
+    /// once becomes one group commit, and its end one wake-up.
+    package func lane(of lanes: Int) -> Int {
+        switch self {
+        case .ordered(let hash):
+            return Int(hash % UInt64(lanes))
+        case .connection(let number, let loop, let loops):
+            guard lanes > loops else { return loop % lanes }
+            let own = (lanes - loop + loops - 1) / loops
+            return loop + loops * Int(number % UInt64(own))
+        }
+    }
 }
 
 /// A watermark beyond durable that an answer can be held for.

@@ -37,9 +37,12 @@ package final class IngestServer: Sendable {
         logger: Logger = Logger(label: "ingest")
     ) async throws -> IngestServer {
         let budget = MemoryBudget(capacity: configuration.inFlightBytes, gauge: instruments.inFlightBytes)
-        let loops = Array(eventLoopGroup.makeIterator()).map { eventLoop in
+        let eventLoops = Array(eventLoopGroup.makeIterator())
+        let loops = eventLoops.enumerated().map { number, eventLoop in
             IngestLoop(
                 eventLoop: eventLoop,
+                number: number,
+                of: eventLoops.count,
                 backend: backend,
                 configuration: configuration,
                 instruments: instruments,

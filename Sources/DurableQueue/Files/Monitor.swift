@@ -44,10 +44,18 @@ package final class Monitor<Value>: @unchecked Sendable {
 
     /// Changes the value and wakes all waiters.
     package func broadcast(_ body: (inout Value) -> Void) {
+        broadcastIf { value in
+            body(&value)
+            return true
+        }
+    }
+
+    /// Changes the value and wakes all waiters if the body says so.
+    package func broadcastIf(_ body: (inout Value) -> Bool) {
         pthread_mutex_lock(mutex)
-        body(&value)
+        let wakes = body(&value)
         pthread_mutex_unlock(mutex)
-        pthread_cond_broadcast(condition)
+        if wakes { pthread_cond_broadcast(condition) }
     }
 
     /// Waits until `body` returns a value, calling it at once and after each wake, or until `deadline`; nil then.

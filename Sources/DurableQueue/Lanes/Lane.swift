@@ -25,6 +25,8 @@ final class Lane: Sendable {
         var waiters: [Waiter] = []
         /// Counts the calls of `LaneReader.wake`.
         var wakes = 0
+        /// The lowest offset behind which a reader waits for a row; nil if none waits.
+        var readersWaitAfter: Offset?
 
         func level(_ watermark: Watermark) -> Offset {
             switch watermark {
@@ -65,12 +67,15 @@ final class Lane: Sendable {
         )
     }
 
-    /// Changes the watermarks, wakes the readers, and tells those who waited for it.
+    /// Changes the watermarks, wakes the readers that have something to read now, and tells those who waited for it.
     func advance(_ body: (inout Board) -> Void) {
         var due: [Waiter] = []
-        board.broadcast { board in
+        board.broadcastIf { board in
             body(&board)
             due = board.due()
+            guard let offset = board.readersWaitAfter, board.durable > offset else { return false }
+            board.readersWaitAfter = nil
+            return true
         }
         for waiter in due { waiter.body(true) }
     }

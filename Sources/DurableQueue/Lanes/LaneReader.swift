@@ -62,6 +62,7 @@ package final class LaneReader: @unchecked Sendable {
         let outcome = lane.board.wait(until: .after(timeout)) { board, _ -> (hasData: Bool, wakes: Int)? in
             if board.durable > offset { return (true, board.wakes) }
             if board.wakes != seen { return (false, board.wakes) }
+            board.readersWaitAfter = min(board.readersWaitAfter ?? offset, offset)
             return nil
         }
         guard let outcome else { return false }

@@ -49,6 +49,8 @@ final class LaneWriter: Sendable {
     private let current: Mutex<Lane>
     private let surroundings: Surroundings
     private let full = Atomic<Bool>(false)
+    /// Requests lie in the inbox that the thread was not woken for.
+    private let owesWake = Atomic<Bool>(false)
 
     init(number: LaneID, lane: Lane, surroundings: Surroundings) {
         self.number = number
@@ -69,16 +71,25 @@ final class LaneWriter: Sendable {
     var pendingRows: Int { inbox.withLock { $0.pendingRows } }
 
     /// Hands a request to the thread. False if the lane takes none any more. Never blocks for longer than another `accept`.
-    func accept(_ request: AppendRequest) -> Bool {
-        var isAccepted = false
-        inbox.signal { inbox in
+    ///
+    /// - Parameter wakes: false lets a sleeping thread sleep until `commitAccepted`; one that is awake may take the request anyway.
+    func accept(_ request: AppendRequest, wakes: Bool) -> Bool {
+        let isAccepted = inbox.withLock { inbox in
             guard !inbox.isClosing else { return false }
-            isAccepted = true
             inbox.requests.append(request)
             inbox.pendingRows += request.batch.rowCount
-            return inbox.requests.count == 1
+            return true
         }
-        return isAccepted
+        guard isAccepted else { return false }
+        owesWake.store(true, ordering: .releasing)
+        if wakes { commitAccepted() }
+        return true
+    }
+
+    /// Wakes the thread if requests were left lying.
+    func commitAccepted() {
+        guard owesWake.load(ordering: .relaxed), owesWake.exchange(false, ordering: .acquiring) else { return }
+        inbox.signal { !$0.requests.isEmpty }
     }
 
     /// Makes the thread go on in another log as soon as what it is doing is done.

@@ -60,18 +60,18 @@ final class QueueBackend: IngestBackend, Sendable {
     }
 
     func append(_ batch: RowBatch, lane: LaneChoice, keyed: KeyedRequest?, sink: any AppendSink, token: UInt64) {
-        let number =
-            switch lane {
-            case .ordered(let hash): hash
-            case .connection(let connection): connection
-            }
         queue.append(
             batch,
-            lane: LaneID(UInt16(number % UInt64(queue.laneCount))),
+            lane: LaneID(UInt16(lane.lane(of: queue.laneCount))),
             keyed: keyed,
             sink: sink,
-            token: token
+            token: token,
+            commits: false
         )
+    }
+
+    func commitAppended() {
+        queue.commitAppended()
     }
 
     func tracks(_ level: WaitLevel) -> Bool {

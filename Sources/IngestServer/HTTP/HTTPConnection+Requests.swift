@@ -86,7 +86,7 @@ extension HTTPConnection {
             if beyond > 0 { loop.budget.force(beyond) }
             loop.append(
                 decoded.batch,
-                lane: partial.request.orderHash.map { .ordered($0) } ?? .connection(number),
+                orderHash: partial.request.orderHash,
                 keyed: partial.request.key.map { KeyedRequest(key: $0, bodyDigest: decoded.bodyDigest) },
                 for: self,
                 tag: sequence,

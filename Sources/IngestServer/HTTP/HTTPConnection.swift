@@ -45,7 +45,6 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     }
 
     let loop: IngestLoop
-    /// The number of the connection, which spreads connections over lanes.
     let number: UInt64
     var loopIndex = 0
     let link: ConnectionLink

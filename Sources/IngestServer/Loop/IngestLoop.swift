@@ -13,6 +13,9 @@ final class IngestLoop: @unchecked Sendable {
     // Sendable because all mutable state is touched on the event loop only, which every entry asserts.
 
     let eventLoop: any EventLoop
+    /// The loop's place among all.
+    private let number: Int
+    private let count: Int
     let backend: any IngestBackend
     let configuration: IngestConfiguration
     let instruments: IngestInstruments
@@ -38,12 +41,16 @@ final class IngestLoop: @unchecked Sendable {
     private var sweep: RepeatedTask?
     private var drained: EventLoopPromise<Void>?
     private(set) var isDraining = false
+    /// Batches were handed to the queue that it has not been told to commit.
+    private var hasAppended = false
     private var nextBadLineNote = NIODeadline.uptimeNanoseconds(0)
     private var badLinesUnsaid = 0
     private lazy var inbox = LoopInbox(eventLoop: eventLoop) { [weak self] in self?.openMail() }
 
     init(
         eventLoop: any EventLoop,
+        number: Int,
+        of count: Int,
         backend: any IngestBackend,
         configuration: IngestConfiguration,
         instruments: IngestInstruments,
@@ -51,6 +58,8 @@ final class IngestLoop: @unchecked Sendable {
         logger: Logger
     ) {
         self.eventLoop = eventLoop
+        self.number = number
+        self.count = count
         self.backend = backend
         self.configuration = configuration
         self.instruments = instruments
@@ -125,10 +134,11 @@ final class IngestLoop: @unchecked Sendable {
 
     // MARK: - Appends and waits
 
-    /// Hands a batch to the queue. `charge` bytes of the budget go back when the queue is done with it.
+    /// Hands a batch to the queue, to be committed with whatever else this turn of the loop brings. `charge` bytes of the
+    /// budget go back when the queue is done with it.
     func append(
         _ batch: RowBatch,
-        lane: LaneChoice,
+        orderHash: UInt64? = nil,
         keyed: KeyedRequest?,
         for connection: any LoopConnection,
         tag: UInt64,
@@ -137,11 +147,19 @@ final class IngestLoop: @unchecked Sendable {
         eventLoop.assertInEventLoop()
         backend.append(
             batch,
-            lane: lane,
+            lane: orderHash.map { .ordered($0) }
+                ?? .connection(number: connection.number, loop: number, loops: count),
             keyed: keyed,
             sink: inbox,
             token: takeSlot(connection, tag: tag, charge: charge)
         )
+        guard !hasAppended else { return }
+        hasAppended = true
+        // Runs after the loop has handled every socket that was ready.
+        eventLoop.assumeIsolated().execute { [self] in
+            hasAppended = false
+            backend.commitAppended()
+        }
     }
 
     func wait(for level: WaitLevel, at position: Position, for connection: any LoopConnection, tag: UInt64) {

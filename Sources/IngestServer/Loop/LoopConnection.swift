@@ -5,6 +5,8 @@ import Records
 protocol LoopConnection: AnyObject {
     /// Where the loop keeps it; the loop's to set.
     var loopIndex: Int { get set }
+    /// The number of the connection among all since the start.
+    var number: UInt64 { get }
     /// How an append ended. Answers are written when `turnDidEnd` follows.
     func appendDidEnd(_ tag: UInt64, _ outcome: AppendOutcome)
     func waitDidEnd(_ tag: UInt64, _ outcome: WaitOutcome)

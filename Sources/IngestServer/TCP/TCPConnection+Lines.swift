@@ -278,7 +278,6 @@ extension TCPConnection {
         guard let batch = pending.question(sequence) else { return }
         loop.append(
             batch.rows,
-            lane: .connection(number),
             keyed: batch.keyed,
             for: self,
             tag: sequence,

@@ -29,6 +29,8 @@ final class ScriptedBackend: IngestBackend {
         var forbidden: Set<String> = []
         var outcomes: [AppendOutcome] = []
         var held: [Append] = []
+        /// Handed over since the last `commitAppended`.
+        var lying: [Append] = []
         var waits: [Wait] = []
         var offsets: [UInt16: UInt64] = [:]
         var appended: [Append] = []
@@ -178,13 +180,20 @@ final class ScriptedBackend: IngestBackend {
         token: UInt64
     ) {
         let append = Append(batch: batch, lane: lane, keyed: keyed, sink: sink, token: token)
-        let (ended, changed) = state.withLock { state in
+        let changed = state.withLock { state in
             state.appended.append(append)
-            if state.holds { state.held.append(append) }
+            if state.holds { state.held.append(append) } else { state.lying.append(append) }
             defer { state.changed = [] }
-            return (state.holds ? [] : [(append, Self.outcome(of: append, &state))], state.changed)
+            return state.changed
         }
         for continuation in changed { continuation.resume() }
+    }
+
+    func commitAppended() {
+        let ended = state.withLock { state in
+            defer { state.lying = [] }
+            return state.lying.map { ($0, Self.outcome(of: $0, &state)) }
+        }
         tell(ended)
     }
 
