@@ -49,10 +49,13 @@ package final class OwnedThread: @unchecked Sendable {
         close(descriptor)
     }
 
+    /// SCHED_BATCH of <linux/sched.h>, which the C library shows to GNU sources only.
+    private static let batchPolicy: Int32 = 3
+
     private static func yieldToLoops() {
         var parameters = sched_param()
         // It only makes things slower if a sandbox forbids it.
-        _ = pthread_setschedparam(pthread_self(), SCHED_BATCH, &parameters)
+        _ = pthread_setschedparam(pthread_self(), batchPolicy, &parameters)
     }
 
     /// Waits until the thread has ended. Called once.
