@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 # Debian packages: what the build links against, and PostgreSQL for the local clusters.
 PACKAGES := libpq-dev libssl-dev liblz4-dev zlib1g-dev pkg-config postgresql curl
+# What the benchmarks set Forebay beside.
+RIVALS := nginx-light rsyslog rsyslog-pgsql python3-aiohttp python3-asyncpg python3-uvloop
 RELEASE := .build/release
 SOURCES := Package.swift Sources Tests
 
@@ -14,7 +16,9 @@ help: ## List what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Debian's own cluster is not wanted: the local clusters are made, and removed, by us.
-.PHONY: deps
+.PHONY: deps bench-deps
+bench-deps: PACKAGES += $(RIVALS)
+bench-deps: deps
 deps:
 	@missing=(); for package in $(PACKAGES); do \
 	    dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$$package"); \
@@ -64,10 +68,10 @@ seed: build ## Send a million made-up API requests through the running Forebay (
 	@$(RELEASE)/forebay seed --config .forebay/forebay.yaml --via-api --count $(or $(COUNT),1000000)
 
 .PHONY: bench
-bench: run ## Measure the running Forebay beside a bare COPY of the same rows (ROUNDS=3 DURATION=10)
-	@set -a; source .forebay/cluster.env; set +a; \
-	$(RELEASE)/forebay bench --config .forebay/forebay.yaml --rate 0 --duration $(or $(DURATION),10) \
-	    --copy-baseline --rounds $(or $(ROUNDS),3)
+bench: bench-deps build ## Measure Forebay beside its limits (ONLY=single,drain CONTENDERS=forebay ROUNDS=5 DURATION=… RECORD=1)
+	$(RELEASE)/bench $(if $(ONLY),--only $(ONLY)) $(if $(CONTENDERS),--contenders $(CONTENDERS)) \
+	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DURATION),--duration $(DURATION)) \
+	    $(if $(RECORD),--results Benchmarks/results) --command 'make bench$(foreach name,ONLY CONTENDERS ROUNDS DURATION,$(if $($(name)), $(name)=$($(name))))'
 
 .PHONY: drill
 drill: build ## Break something under load and count the rows (NAME=proxy-kill ROUNDS=100, or ARGS='--help')

@@ -93,7 +93,19 @@ let package = Package(
             dependencies: ["AgentKit", argumentParser],
             swiftSettings: strict
         ),
-        .executableTarget(name: "drill", dependencies: ["LocalPostgres", argumentParser], swiftSettings: strict),
+        part("ProvingGround", ["LocalPostgres"]),
+        .executableTarget(
+            name: "drill",
+            dependencies: ["LocalPostgres", "ProvingGround", argumentParser],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "bench",
+            dependencies: [
+                "Records", "SegmentedLog", "DurableQueue", "AgentKit", "LocalPostgres", "ProvingGround", argumentParser,
+            ],
+            swiftSettings: strict
+        ),
 
         tests("ArchitectureTests", []),
         tests("RecordsTests", ["Records"]),

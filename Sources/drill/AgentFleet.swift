@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import ProvingGround
 
 /// Agents that number their events, resend what was not acknowledged, and keep a journal of what was.
 struct AgentFleet {
@@ -36,7 +37,7 @@ struct AgentFleet {
         let journal = journal
         try waitUntil("the agents have begun", within: 30) {
             guard process.isRunning else {
-                throw DrillFault("the agents ended at once; see \(yard.directory)/\(name).log")
+                throw YardFault("the agents ended at once; see \(yard.directory)/\(name).log")
             }
             return try FileManager.default.contentsOfDirectory(atPath: journal).count >= before + agents
         }
@@ -49,7 +50,7 @@ struct AgentFleet {
         let status = process.wait()
         let text = String(decoding: data, as: UTF8.self)
         guard status == 0 else {
-            throw DrillFault("the agents ended with status \(status); see \(yard.directory)\n\(text)")
+            throw YardFault("the agents ended with status \(status); see \(yard.directory)\n\(text)")
         }
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }

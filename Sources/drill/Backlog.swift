@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import LocalPostgres
+import ProvingGround
 
 /// PostgreSQL is away while a large backlog grows on disk; the proxy is killed in front of it, and everything drains afterwards.
 struct Backlog: ParsableCommand {
@@ -56,7 +57,7 @@ struct Backlog: ParsableCommand {
                 starts.append(try yard.waitForIngest())
             }
             print("accepting again after a kill: \(summary(of: starts))")
-            guard starts.allSatisfy({ $0 < .seconds(1) }) else { throw DrillFault("a restart took longer than 1 s") }
+            guard starts.allSatisfy({ $0 < .seconds(1) }) else { throw YardFault("a restart took longer than 1 s") }
 
             let later = try AgentFleet(
                 yard,
@@ -75,7 +76,7 @@ struct Backlog: ParsableCommand {
             peak = max(peak, yard.proxy?.peakResidentBytes ?? 0)
             print("peak RSS \(peak / 1_048_576) MiB")
             print(try fleet.count())
-            guard peak < 128 << 20 else { throw DrillFault("peak RSS is \(peak / 1_048_576) MiB, not below 128 MiB") }
+            guard peak < 128 << 20 else { throw YardFault("peak RSS is \(peak / 1_048_576) MiB, not below 128 MiB") }
         }
     }
 }

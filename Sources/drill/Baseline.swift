@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import ProvingGround
 
 /// No fault at all: what the other drills are measured against.
 struct Baseline: ParsableCommand {

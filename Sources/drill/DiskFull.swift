@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import LocalPostgres
+import ProvingGround
 
 /// The file system of the queue is full: agents get 503, the proxy goes on draining, and then accepts again by itself.
 struct DiskFull: ParsableCommand {
@@ -46,10 +47,10 @@ struct DiskFull: ParsableCommand {
                 refusal = answer
                 return true
             }
-            guard let wait = refusal?.field("retry-after") else { throw DrillFault("503 without Retry-After") }
+            guard let wait = refusal?.field("retry-after") else { throw YardFault("503 without Retry-After") }
             print("full: 503, Retry-After: \(wait), \(refusal?.body ?? "")")
             sleep(5)
-            guard yard.proxy?.isRunning == true else { throw DrillFault("the proxy ended on a full disk") }
+            guard yard.proxy?.isRunning == true else { throw YardFault("the proxy ended on a full disk") }
             try yard.cluster.primary.start()
             let begun = ContinuousClock.now
             try waitUntil("the proxy accepts again by itself", within: 300) {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LocalPostgres
+import ProvingGround
 
 /// Failures on purpose, on real processes and a real PostgreSQL, with a count at the end.
 @main

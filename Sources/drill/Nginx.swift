@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import ProvingGround
 
 /// Real input: the access log of nginx under load, followed by `tail -F` and piped into `forebay send`.
 struct Nginx: ParsableCommand {
@@ -52,7 +53,7 @@ struct Nginx: ParsableCommand {
                 )
             }
             for program in load where program.wait() != 0 {
-                throw DrillFault("curl failed; see \(yard.directory)/curl.log")
+                throw YardFault("curl failed; see \(yard.directory)/curl.log")
             }
             let written = Int(
                 try capture("/bin/sh", ["-c", "wc -l < \(log)"]).trimmingCharacters(in: .whitespacesAndNewlines)
@@ -63,13 +64,13 @@ struct Nginx: ParsableCommand {
                 return rows == written
             }
             tail.crash()
-            guard sender.wait() == 0 else { throw DrillFault("forebay send failed; see \(yard.directory)/send.log") }
+            guard sender.wait() == 0 else { throw YardFault("forebay send failed; see \(yard.directory)/send.log") }
             let distinct = Int(try yard.query("SELECT count(DISTINCT trace_id) FROM apirequests"))
             print(
                 "requests \(each * 4), lines in the log \(written ?? -1), distinct request ids in PostgreSQL \(distinct ?? -1)"
             )
             // One more than curl sent: the request that found nginx ready.
-            guard written == each * 4 + 1, distinct == written else { throw DrillFault("the counts differ") }
+            guard written == each * 4 + 1, distinct == written else { throw YardFault("the counts differ") }
             print(
                 try yard.query(
                     "SELECT endpoint, status_code, round(avg(latency_ms)::numeric, 3), count(*) FROM apirequests GROUP BY 1, 2 ORDER BY 4 DESC LIMIT 3"
@@ -115,10 +116,13 @@ struct Nginx: ParsableCommand {
             log: "\(yard.directory)/nginx.log"
         )
         try waitUntil("nginx answers", within: 10) {
-            guard nginx.isRunning else { throw DrillFault("nginx did not start; see \(yard.directory)/nginx.log") }
+            guard nginx.isRunning else { throw YardFault("nginx did not start; see \(yard.directory)/nginx.log") }
             return LoopbackHTTP(port: port).get("/")?.status == 200
         }
-        yard.onRemoval { nginx.signal(SIGTERM) }
+        yard.onRemoval {
+            nginx.signal(SIGTERM)
+            nginx.wait()
+        }
         return port
     }
 }

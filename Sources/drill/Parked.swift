@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import ProvingGround
 
 /// A stream's table goes away under load: its rows go aside, its neighbours land, and everything comes back once the table does.
 struct Parked: ParsableCommand {
@@ -23,7 +24,7 @@ struct Parked: ParsableCommand {
             for start in stride(from: 0, to: events, by: 500) {
                 let lines = (start..<min(start + 500, events)).map { "{\"id\":\($0),\"level\":1}\n" }.joined()
                 guard let answer = yard.ingest.post("/v1/ingest/readings", body: lines), answer.status == 200 else {
-                    throw DrillFault("a request was not accepted while its table was away")
+                    throw YardFault("a request was not accepted while its table was away")
                 }
             }
             try waitUntil("all rows of the stream are set aside", within: 60) {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ProvingGround
 
 /// Rows that a constraint refuses stand among rows that are fine; each costs itself only.
 struct Poison: ParsableCommand {
@@ -32,7 +33,7 @@ struct Poison: ParsableCommand {
                     if id % every == every / 2 { refused += 1 }
                 }
                 guard let answer = yard.ingest.post("/v1/ingest/readings", body: lines), answer.status == 200 else {
-                    throw DrillFault("a request was not accepted")
+                    throw YardFault("a request was not accepted")
                 }
             }
             let begun = ContinuousClock.now
@@ -43,7 +44,7 @@ struct Poison: ParsableCommand {
                 "sent \(events), in PostgreSQL \(rows), dead-lettered \(letters), drained in \((ContinuousClock.now - begun))"
             )
             guard rows == events - refused, letters == refused else {
-                throw DrillFault("expected \(events - refused) rows and \(refused) dead letters")
+                throw YardFault("expected \(events - refused) rows and \(refused) dead letters")
             }
             print(try capture("\(yard.programs)/forebay", ["dlq", "ls", "--config", yard.configuration]).prefix(600))
         }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import LocalPostgres
+import ProvingGround
 
 /// The primary is stopped as a crash would stop it, and started again, under load.
 struct PostgresRestart: ParsableCommand {

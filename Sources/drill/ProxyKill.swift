@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import ProvingGround
 
 /// `kill -9` of the proxy at random moments under agents that resend.
 struct ProxyKill: ParsableCommand {

@@ -12,17 +12,12 @@ struct BenchCommand: AsyncParsableCommand {
             from these, so that a stall shows in every request that it delays. With --rate 0 each connection sends the next \
             request when one is acknowledged, which finds the highest rate.
 
-            With --copy-baseline the load is followed by as many of the same rows from a bare client that does nothing but COPY \
-            (FORMAT binary) into the same table, in rounds. It connects by libpq's environment (PGHOST, PGUSER, …) or --postgres, \
-            and needs the ops port, to know when everything is delivered.
-
             Exit codes: 0; 1 if any request failed or was not answered; 64 wrong usage.
 
             Examples:
               forebay bench --rate 50000 --connections 16 --batch 100 --duration 30
               forebay bench --rate 0 --protocol tcp --port 5170 --depth 4 --json
               forebay bench --rate 1000 --batch 1 --connections 64 --pid $(pidof forebay)
-              PGHOST=127.0.0.1 PGUSER=postgres PGDATABASE=apm forebay bench --rate 0 --copy-baseline --rounds 3
             """
     )
 
@@ -81,24 +76,6 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "The proxy's ops port. Default: the configuration's, else http://127.0.0.1:8480.")
     var ops: String?
 
-    @Flag(help: "Set the proxy beside a bare COPY of the same rows.")
-    var copyBaseline = false
-
-    @Option(help: "Rounds of load and COPY, with --copy-baseline.")
-    var rounds = 3
-
-    @Option(help: "Connections of the bare COPY; as many as the proxy has lanes is a fair number.")
-    var copyConnections = 2
-
-    @Option(help: "Rows in a transaction of the bare COPY.")
-    var copyRows = 10_000
-
-    @Option(help: "Connection string of libpq for the bare COPY. Without it: the environment.")
-    var postgres = ""
-
-    @Option(help: "Table of the bare COPY, as SQL text.")
-    var table = "public.apirequests"
-
     @Flag(help: "Print the report as JSON.")
     var json = false
 
@@ -113,21 +90,10 @@ struct BenchCommand: AsyncParsableCommand {
         guard warmup >= 0, warmup <= 3600 else { throw ValidationError("--warmup must be 0 to 3600") }
         guard LoadPlan.Wire(rawValue: wire) != nil else { throw ValidationError("--protocol must be http or tcp") }
         guard (1...65_535).contains(port ?? 1) else { throw ValidationError("--port must be 1 to 65535") }
-        guard (1...1000).contains(rounds) else { throw ValidationError("--rounds must be 1 to 1000") }
-        guard (1...64).contains(copyConnections) else { throw ValidationError("--copy-connections must be 1 to 64") }
-        guard (1...1_000_000).contains(copyRows) else { throw ValidationError("--copy-rows must be 1 to 1000000") }
         guard (1...64).contains(threads) else { throw ValidationError("--threads must be 1 to 64") }
     }
 
     func run() async throws {
-        if copyBaseline {
-            try await runBaseline()
-        } else {
-            try await runLoad()
-        }
-    }
-
-    private func runLoad() async throws {
         let configuration = try source.loadIfPresent()
         let plan = plan(configuration)
         let process: Int?
@@ -136,7 +102,7 @@ struct BenchCommand: AsyncParsableCommand {
         } else {
             process = await OpsClient(url: opsAddress(configuration)).status()?.pid
         }
-        let report = try await LoadRun(plan: plan, pid: process).run()
+        let report = try await LoadRun(plan: plan, processes: process.map { [$0] } ?? []).run()
         print(json ? try jsonLine(report) : report.text)
         if uniqueTrace, !json {
             print(
@@ -144,28 +110,6 @@ struct BenchCommand: AsyncParsableCommand {
             )
         }
         if !report.isClean { throw ExitCode(1) }
-    }
-
-    private func runBaseline() async throws {
-        let configuration = try source.loadIfPresent()
-        let plan = plan(configuration)
-        let connections = try (0..<copyConnections).map { _ in try BareCopy(connectionString: postgres, table: table) }
-        let copy = CopyRun(
-            connections: connections,
-            rowsPerTransaction: copyRows,
-            seed: seed,
-            eventTime: plan.eventTime
-        )
-        let printer = ProgressPrinter()
-        let report = try await BaselineRun(
-            plan: plan,
-            copy: copy,
-            ops: OpsClient(url: opsAddress(configuration)),
-            rounds: rounds
-        )
-        .run { printer.say($0) }
-        print(json ? try jsonLine(report) : report.text)
-        if !report.rounds.allSatisfy(\.load.isClean) { throw ExitCode(1) }
     }
 
     private func opsAddress(_ configuration: ForebayConfiguration) -> String {

@@ -30,7 +30,9 @@ struct ImportDirectionTests {
         ],
         "local-cluster": ["LocalPostgres"],
         "drill-agents": ["AgentKit"],
-        "drill": ["LocalPostgres"],
+        "ProvingGround": ["LocalPostgres"],
+        "drill": ["LocalPostgres", "ProvingGround"],
+        "bench": ["Records", "SegmentedLog", "DurableQueue", "AgentKit", "LocalPostgres", "ProvingGround"],
     ]
 
     /// Targets without files, sockets, clocks or tasks, so that they run under simulated faults.

@@ -4,12 +4,12 @@ import NIOPosix
 /// `forebay bench`: runs a load plan and reports what came of it.
 package struct LoadRun: Sendable {
     package var plan: LoadPlan
-    /// The proxy's process, for its use of processor and memory; nil if that is not wanted.
-    package var pid: Int?
+    /// The server's processes, for their use of processor and memory; empty if that is not wanted.
+    package var processes: [Int]
 
-    package init(plan: LoadPlan, pid: Int? = nil) {
+    package init(plan: LoadPlan, processes: [Int] = []) {
         self.plan = plan
-        self.pid = pid
+        self.processes = processes
     }
 
     /// Runs the plan; returns after its end and the answers that were waited for.
@@ -49,18 +49,18 @@ package struct LoadRun: Sendable {
         )
     }
 
-    /// Watches both processes over the measured part.
+    /// Watches both sides over the measured part.
     private func observe(from start: NIODeadline) async throws -> LoadReport.Usage {
         try await sleep(until: start + TimeAmount(plan.warmup))
         let own = ProcessUsage.ownCPU
-        let before = pid.flatMap { ProcessUsage(pid: $0) }
+        let before = ProcessUsage(of: processes)
         var peak = before?.residentBytes ?? 0
         let end = start + TimeAmount(plan.end)
         while NIODeadline.now() < end {
             try await sleep(until: min(end, .now() + .milliseconds(100)))
-            peak = max(peak, pid.flatMap { ProcessUsage(pid: $0)?.residentBytes } ?? 0)
+            peak = max(peak, ProcessUsage(of: processes)?.residentBytes ?? 0)
         }
-        let after = pid.flatMap { ProcessUsage(pid: $0) }
+        let after = ProcessUsage(of: processes)
         var usage = LoadReport.Usage(generatorCPU: ProcessUsage.ownCPU - own)
         if let before, let after {
             usage.proxyCPU = after.cpu - before.cpu

@@ -16,6 +16,17 @@ package struct ProcessUsage: Hashable, Sendable {
         self.init(stat: stat, status: status, ticksPerSecond: sysconf(Int32(_SC_CLK_TCK)))
     }
 
+    /// What several processes have used together. Nil if one of them is gone, or if there are none.
+    package init?(of processes: [Int]) {
+        let usages = processes.compactMap { ProcessUsage(pid: $0) }
+        guard let first = usages.first, usages.count == processes.count else { return nil }
+        self = usages.dropFirst().reduce(into: first) { sum, usage in
+            sum.cpu += usage.cpu
+            sum.residentBytes += usage.residentBytes
+            sum.peakResidentBytes += usage.peakResidentBytes
+        }
+    }
+
     /// - Parameters:
     ///   - stat: the line of `/proc/<pid>/stat`; the name, in parentheses, may hold anything.
     ///   - status: the lines of `/proc/<pid>/status`.

@@ -1,13 +1,14 @@
-import Foundation
+package import Foundation
 import Glibc
+import Synchronization
 
-/// A program started by a drill: its process id, its log, and the ways to end it.
-final class ChildProcess {
-    let name: String
-    let process = Process()
+/// A program that was started: its process id, its log, and the ways to end it. It ends with this process at the latest.
+package final class ChildProcess {
+    package let name: String
+    private let process = Process()
 
     /// Starts `executable`; what it prints to standard error goes to `log`, standard output to `output` or the log too.
-    init(
+    package init(
         _ executable: String,
         _ arguments: [String],
         name: String,
@@ -21,7 +22,7 @@ final class ChildProcess {
         guard exists || FileManager.default.createFile(atPath: log, contents: nil),
             let sink = FileHandle(forWritingAtPath: log)
         else {
-            throw DrillFault("can't write the log \(log)")
+            throw YardFault("can't write the log \(log)")
         }
         try sink.seekToEnd()
         process.executableURL = URL(filePath: executable)
@@ -31,30 +32,40 @@ final class ChildProcess {
         process.standardError = sink
         process.standardOutput = output ?? sink
         try process.run()
+        Leftovers.note(pid)
     }
 
-    var pid: pid_t { process.processIdentifier }
-    var isRunning: Bool { process.isRunning }
+    package var pid: pid_t { process.processIdentifier }
+    package var isRunning: Bool { process.isRunning }
 
-    func signal(_ number: Int32) {
+    /// The processes that it has started itself, such as the workers of a server.
+    package var children: [pid_t] {
+        guard let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8) else {
+            return []
+        }
+        return text.split(separator: " ").compactMap { pid_t($0) }
+    }
+
+    package func signal(_ number: Int32) {
         kill(pid, number)
     }
 
     /// Waits for the end and returns the exit status; a signal's number is returned negative.
     @discardableResult
-    func wait() -> Int32 {
+    package func wait() -> Int32 {
         process.waitUntilExit()
+        Leftovers.forget(pid)
         return process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus
     }
 
     /// Ends it with `SIGKILL`, as a crash would.
-    func crash() {
+    package func crash() {
         signal(SIGKILL)
         wait()
     }
 
     /// Peak resident set size in bytes since the start of the process, from `/proc` (proc(5), VmHWM).
-    var peakResidentBytes: Int {
+    package var peakResidentBytes: Int {
         guard let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return 0 }
         for line in status.split(separator: "\n") where line.hasPrefix("VmHWM:") {
             return (line.split(separator: " ").compactMap { Int($0) }.first ?? 0) * 1024
@@ -63,18 +74,19 @@ final class ChildProcess {
     }
 }
 
-/// Why a drill could not be carried out, or what it found wrong.
-struct DrillFault: Error, CustomStringConvertible {
-    var description: String
+/// Why something could not be carried out in a yard, or what was found wrong there.
+package struct YardFault: Error, CustomStringConvertible {
+    package var description: String
 
-    init(_ description: String) {
+    package init(_ description: String) {
         self.description = description
     }
 }
 
 /// Runs a program to its end and returns what it wrote to standard output.
 @discardableResult
-func capture(_ executable: String, _ arguments: [String], environment: [String: String] = [:]) throws -> String {
+package func capture(_ executable: String, _ arguments: [String], environment: [String: String] = [:]) throws -> String
+{
     let output = Pipe()
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
@@ -86,7 +98,7 @@ func capture(_ executable: String, _ arguments: [String], environment: [String: 
     let data = try output.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
-        throw DrillFault(
+        throw YardFault(
             "\(executable) \(arguments.joined(separator: " ")) ended with status \(process.terminationStatus)\n"
                 + String(decoding: data, as: UTF8.self)
         )
@@ -95,12 +107,44 @@ func capture(_ executable: String, _ arguments: [String], environment: [String: 
 }
 
 /// Asks `condition` until it holds; throws once `seconds` have passed.
-func waitUntil(_ what: String, within seconds: Double, _ condition: () throws -> Bool) throws {
+package func waitUntil(_ what: String, within seconds: Double, _ condition: () throws -> Bool) throws {
     let deadline = ContinuousClock.now + .seconds(seconds)
     while try !condition() {
         guard ContinuousClock.now < deadline else {
-            throw DrillFault("\(what): not so after \(seconds) s")
+            throw YardFault("\(what): not so after \(seconds) s")
         }
         usleep(5_000)
+    }
+}
+
+/// Children that run, ended when this process exits.
+private enum Leftovers {
+    private static let children = Mutex<Set<pid_t>?>(nil)
+
+    static func note(_ child: pid_t) {
+        let isFirst = children.withLock { children in
+            defer { children = (children ?? []).union([child]) }
+            return children == nil
+        }
+        if isFirst {
+            atexit { Leftovers.end() }
+        }
+    }
+
+    /// The child has ended and its number may be another's soon.
+    static func forget(_ child: pid_t) {
+        children.withLock { _ = $0?.remove(child) }
+    }
+
+    /// Asks first: a server that is killed leaves its own children behind.
+    private static func end() {
+        for child in running { kill(child, SIGTERM) }
+        let deadline = ContinuousClock.now + .seconds(5)
+        while !running.isEmpty, ContinuousClock.now < deadline { usleep(10_000) }
+        for child in running { kill(child, SIGKILL) }
+    }
+
+    private static var running: Set<pid_t> {
+        children.withLock { $0 ?? [] }.filter { kill($0, 0) == 0 }
     }
 }

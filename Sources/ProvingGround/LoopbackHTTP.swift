@@ -2,16 +2,20 @@ import Foundation
 import Glibc
 
 /// One request over a connection of its own to a port on loopback; enough to ask a proxy how it is.
-struct LoopbackHTTP {
-    var port: Int
+package struct LoopbackHTTP: Sendable {
+    package var port: Int
 
-    struct Answer {
-        var status: Int
-        var header: String
-        var body: String
+    package init(port: Int) {
+        self.port = port
+    }
+
+    package struct Answer: Sendable {
+        package var status: Int
+        package var header: String
+        package var body: String
 
         /// The value of a header field, by its name in lower case.
-        func field(_ name: String) -> String? {
+        package func field(_ name: String) -> String? {
             for line in header.split(separator: "\r\n") {
                 let parts = line.split(separator: ":", maxSplits: 1)
                 if parts.count == 2, parts[0].lowercased() == name {
@@ -22,11 +26,11 @@ struct LoopbackHTTP {
         }
     }
 
-    func get(_ path: String) -> Answer? {
+    package func get(_ path: String) -> Answer? {
         ask("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
     }
 
-    func post(_ path: String, body: String, type: String = "application/x-ndjson") -> Answer? {
+    package func post(_ path: String, body: String, type: String = "application/x-ndjson") -> Answer? {
         ask(
             "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: \(type)\r\n"
                 + "Content-Length: \(body.utf8.count)\r\n\r\n" + body

@@ -1,0 +1,44 @@
+import Foundation
+import Glibc
+import LocalPostgres
+import ProvingGround
+
+/// nginx, which reads each request and forgets it.
+final class NginxDiscard: Contender {
+    let name = "nginx"
+    let note = "reads the body, forgets it and answers 200: what HTTP itself costs; promises nothing"
+    private let template: String
+    private let directory: String
+    private let load: Load
+
+    init(_ conditions: Conditions, directory: String, _ load: Load) throws {
+        template = "\(conditions.rivals)/nginx.conf"
+        self.directory = directory
+        self.load = load
+    }
+
+    func round(isLast: Bool) async throws -> Sample {
+        let port = try LoopbackPort.free()
+        let file = "\(directory)/nginx.conf"
+        let text = try String(contentsOfFile: template, encoding: .utf8)
+            .replacingOccurrences(of: "@DIRECTORY@", with: directory)
+            .replacingOccurrences(of: "@PORT@", with: "\(port)")
+        try Data(text.utf8).write(to: URL(filePath: file))
+        let nginx = try ChildProcess(
+            "/usr/sbin/nginx",
+            ["-e", "\(directory)/nginx-error.log", "-c", file],
+            name: "nginx",
+            log: "\(directory)/nginx.log"
+        )
+        defer {
+            nginx.signal(SIGTERM)
+            nginx.wait()
+        }
+        try waitUntil("nginx answers", within: 10) {
+            guard nginx.isRunning else { throw YardFault("nginx did not start; see \(directory)/nginx-error.log") }
+            return LoopbackHTTP(port: port).post("/v1/ingest/apirequests", body: "{}")?.status == 200
+        }
+        let report = try await load.run(port: port, processes: [nginx.pid] + nginx.children)
+        return load.sample(report)
+    }
+}

@@ -1,0 +1,76 @@
+/// What the rounds of a scenario came to, as it is stored.
+struct Outcome: Codable {
+    struct Side: Codable {
+        var name: String
+        var note: String
+        var rounds: [Sample] = []
+    }
+
+    struct Verdict: Codable {
+        var text: String
+        var isMet: Bool
+    }
+
+    var name: String
+    var title: String
+    var method: String
+    var measures: [Measure]
+    var charts: [Measure]
+    var machine: [String]
+    var command = ""
+    var contenders: [Side]
+    var verdicts: [Verdict] = []
+
+    init(_ scenario: any Scenario, _ playing: [any Contender], machine: [String]) {
+        let type = type(of: scenario)
+        name = type.name
+        title = type.title
+        method = type.method
+        measures = type.measures
+        charts = type.charts
+        self.machine = machine
+        contenders = playing.map { Side(name: $0.name, note: $0.note) }
+    }
+
+    var rounds: Int { contenders.first?.rounds.count ?? 0 }
+
+    func spread(_ side: Side, _ measure: Measure) -> Spread? {
+        Spread(side.rounds.compactMap { $0[measure.key] })
+    }
+
+    /// Holds the figures against the goals; those of which a side did not take part are passed over.
+    mutating func judge(_ goals: [Goal]) {
+        for goal in goals {
+            guard let side = contenders.first(where: { $0.name == goal.contender }) else { continue }
+            switch goal.rule {
+            case .atMost(let limit):
+                guard let spread = spread(side, goal.measure) else { continue }
+                verdicts.append(
+                    Verdict(
+                        text: "\(goal.contender): \(goal.measure.title) at most "
+                            + "\(goal.measure.text(limit)): \(goal.measure.text(spread))",
+                        isMet: spread.median <= limit
+                    )
+                )
+            case .ratio(let other, let limit):
+                guard let rival = contenders.first(where: { $0.name == other }) else { continue }
+                // Round by round, since neighbours in time met the same machine.
+                let ratios = zip(side.rounds, rival.rounds).compactMap { mine, theirs -> Double? in
+                    guard let mine = mine[goal.measure.key], let theirs = theirs[goal.measure.key], theirs > 0 else {
+                        return nil
+                    }
+                    return mine / theirs
+                }
+                guard let spread = Spread(ratios) else { continue }
+                let ratio = Measure(key: "ratio", title: "", unit: "", decimals: 2)
+                verdicts.append(
+                    Verdict(
+                        text: "\(goal.contender) to \(other): \(goal.measure.title) at least \(ratio.text(limit)): "
+                            + ratio.text(spread),
+                        isMet: spread.median >= limit
+                    )
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+import ProvingGround
+
+/// Batches of a hundred, on disk before they are answered.
+final class Accept: Scenario {
+    static let name = "accept"
+    static let title = "Accepted and durable, 100 events a request"
+    static let method = """
+        100 events of about 380 bytes a request, 8 connections, each sending the next request when one is answered. PostgreSQL is \
+        away, so that accepting alone is measured; after the last round it comes back, and the rows are counted.
+        """
+    static let measures = [Measure.events, .cpu, .p50, .p99, .memory]
+    static let charts = [Measure.cpu, .events]
+    static let goals = [Goal(measure: .cpu, rule: .atMost(1.2))]
+
+    let contenders: [any Contender]
+    private let yard: Yard
+
+    init(_ conditions: Conditions) async throws {
+        yard = try Yard(.benchmark, programs: conditions.programs)
+        let load = Load(connections: 8, batch: 100, duration: conditions.duration ?? 5)
+        contenders = [ForebayIngest(yard, load)]
+    }
+
+    func close() { try? yard.remove() }
+}

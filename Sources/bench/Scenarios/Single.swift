@@ -1,0 +1,28 @@
+import ProvingGround
+
+/// One event a request.
+final class Single: Scenario {
+    static let name = "single"
+    static let title = "One event a request"
+    static let method = """
+        One event of about 380 bytes a request, 64 connections, each sending the next request when one is answered. PostgreSQL is \
+        away. The load generator shares the two processors with whom it measures, and takes as much for each contender.
+        """
+    static let measures = [Measure.requests, .cpuEach, .p50, .p99, .generator]
+    static let charts = [Measure.requests]
+    static let goals = [Goal(measure: .requests, rule: .ratio(to: "nginx", atLeast: 0.7))]
+
+    let contenders: [any Contender]
+    private let yard: Yard
+
+    init(_ conditions: Conditions) async throws {
+        yard = try Yard(.benchmark, programs: conditions.programs)
+        let load = Load(connections: 64, batch: 1, duration: conditions.duration ?? 5)
+        contenders = [
+            ForebayIngest(yard, load),
+            try NginxDiscard(conditions, directory: yard.directory, load),
+        ]
+    }
+
+    func close() { try? yard.remove() }
+}
