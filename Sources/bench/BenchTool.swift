@@ -66,7 +66,7 @@ struct BenchTool: AsyncParsableCommand {
         }
     }
 
-    static var scenarios: [any Scenario.Type] { [Accept.self, Single.self, Drain.self] }
+    static var scenarios: [any Scenario.Type] { [Accept.self, Single.self, Drain.self, Steady.self, Trickle.self] }
 
     func run() async throws {
         endOnSignals()

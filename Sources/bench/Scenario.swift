@@ -51,7 +51,8 @@ struct Measure: Hashable, Codable {
     static let p50 = Measure(key: "p50", title: "p50 ms", unit: "ms to the answer, median", decimals: 2)
     static let p99 = Measure(key: "p99", title: "p99 ms", unit: "ms to the answer, 99th percentile", decimals: 2)
     static let memory = Measure(key: "memory", title: "RSS MiB", unit: "MiB resident, at the highest", decimals: 0)
-    static let queue = Measure(key: "queue", title: "queue growth", unit: "events", decimals: 0)
+    static let longest = Measure(key: "longest", title: "longest queue", unit: "events", decimals: 0)
+    static let growth = Measure(key: "growth", title: "growth/s", unit: "events a second", decimals: 0)
     static let generator = Measure(
         key: "generator",
         title: "load generator CPU µs/request",
@@ -64,6 +65,7 @@ struct Measure: Hashable, Codable {
 struct Goal {
     enum Rule {
         case atMost(Double)
+        case atLeast(Double)
         /// The ratio to another contender, round by round.
         case ratio(to: String, atLeast: Double)
     }

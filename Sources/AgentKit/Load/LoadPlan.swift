@@ -27,10 +27,12 @@ package struct LoadPlan: Sendable {
     package var keys: Bool
     /// Each event's trace id is `<run><number>`, so that rows can be counted by it.
     package var uniqueTraces: Bool
+    /// Each event carries the time at which its request is sent, so that a long run fills a table as time does.
+    package var currentTimes: Bool
     /// Threads of the load generator.
     package var threads: Int
     package var seed: UInt64
-    /// The time that the generated events carry.
+    /// The time that the generated events carry, unless they carry the current one.
     package var eventTime: Timestamp
     /// 64 bits that no other run has.
     package var run: UInt64
@@ -50,6 +52,7 @@ package struct LoadPlan: Sendable {
         patience: Duration = .seconds(10),
         keys: Bool = false,
         uniqueTraces: Bool = false,
+        currentTimes: Bool = false,
         threads: Int = 1,
         seed: UInt64 = 1,
         eventTime: Timestamp,
@@ -69,6 +72,7 @@ package struct LoadPlan: Sendable {
         self.patience = patience
         self.keys = keys
         self.uniqueTraces = uniqueTraces
+        self.currentTimes = currentTimes
         self.threads = threads
         self.seed = seed
         self.eventTime = eventTime

@@ -1,7 +1,7 @@
 import NIOCore
 
 /// Requests rendered before the clock starts, so that sending one costs next to nothing. What must differ from request to
-/// request, keys and trace ids, has a fixed width and is written over in place.
+/// request (keys, trace ids, times) has a fixed width and is written over in place.
 struct PreparedRequests {
     struct Request {
         var bytes: ByteBuffer
@@ -9,10 +9,14 @@ struct PreparedRequests {
         var key: Int?
         /// Where each event's trace id, 32 digits, begins; empty if they stay as generated.
         var traces: [Int]
+        /// Where each event's time begins; empty if they stay as generated.
+        var times: [Int]
     }
 
     private var requests: [Request]
     private var turn = 0
+    /// The text of the current time; kept for its storage.
+    private var time: [UInt8] = []
     let batch: Int
     let bytesPerRequest: Int
 
@@ -36,8 +40,11 @@ struct PreparedRequests {
     private static func render(_ plan: LoadPlan, _ generator: inout RequestGenerator) -> Request {
         var body: [UInt8] = []
         var traces: [Int] = []
+        var times: [Int] = []
         for _ in 0..<plan.batch {
             guard let event = generator.next() else { break }
+            // Behind {"time":"
+            times.append(body.count + 9)
             traces.append(generator.catalog.appendLine(event, to: &body))
         }
         var head: [UInt8] = []
@@ -66,7 +73,8 @@ struct PreparedRequests {
         return Request(
             bytes: ByteBuffer(bytes: head + body),
             key: key,
-            traces: plan.uniqueTraces ? traces.map { $0 + head.count } : []
+            traces: plan.uniqueTraces ? traces.map { $0 + head.count } : [],
+            times: plan.currentTimes ? times.map { $0 + head.count } : []
         )
     }
 
@@ -79,6 +87,9 @@ struct PreparedRequests {
         turn = turn + 1 < requests.count ? turn + 1 : 0
         let key = requests[turn].key
         let traces = requests[turn].traces
+        if !requests[turn].times.isEmpty {
+            writeTimes()
+        }
         if key != nil || !traces.isEmpty {
             requests[turn].bytes.withUnsafeMutableReadableBytes { bytes in
                 if let key {
@@ -90,6 +101,17 @@ struct PreparedRequests {
             }
         }
         return requests[turn].bytes
+    }
+
+    private mutating func writeTimes() {
+        time.removeAll(keepingCapacity: true)
+        Timestamp.now.append(to: &time)
+        let places = requests[turn].times
+        requests[turn].bytes.withUnsafeMutableReadableBytes { bytes in
+            for place in places {
+                UnsafeMutableRawBufferPointer(rebasing: bytes[place...]).copyBytes(from: time)
+            }
+        }
     }
 
     private static func write(_ high: UInt64, _ low: UInt64, at place: Int, into bytes: UnsafeMutableRawBufferPointer) {

@@ -10,6 +10,8 @@ struct Load {
     var batch: Int
     var warmup = 1.0
     var duration: Double
+    /// Events carry the time at which they are sent.
+    var currentTimes = false
 
     /// Runs it against a port of loopback; throws if a request failed.
     func run(port: Int, processes: [pid_t]) async throws -> LoadReport {
@@ -21,6 +23,7 @@ struct Load {
             batch: batch,
             warmup: .seconds(warmup),
             duration: .seconds(duration),
+            currentTimes: currentTimes,
             eventTime: .now,
             run: .random(in: 0...UInt64.max)
         )

@@ -20,10 +20,7 @@ final class NginxDiscard: Contender {
     func round(isLast: Bool) async throws -> Sample {
         let port = try LoopbackPort.free()
         let file = "\(directory)/nginx.conf"
-        let text = try String(contentsOfFile: template, encoding: .utf8)
-            .replacingOccurrences(of: "@DIRECTORY@", with: directory)
-            .replacingOccurrences(of: "@PORT@", with: "\(port)")
-        try Data(text.utf8).write(to: URL(filePath: file))
+        try Template.fill(template, ["DIRECTORY": directory, "PORT": "\(port)"], to: file)
         let nginx = try ChildProcess(
             "/usr/sbin/nginx",
             ["-e", "\(directory)/nginx-error.log", "-c", file],

@@ -62,8 +62,8 @@ struct BarChart {
         let middle = y + barHeight / 2
         let (low, high) = (x(bar.spread.minimum), x(bar.spread.maximum))
         let length = fixed(bar.spread.median / limit * Double(width - left - right), 1)
-        let kind = bar.name == "forebay" ? "own" : "bar"
-        let figure = Double(high).map { $0 + 8 } ?? 0
+        let kind = bar.name.hasPrefix("forebay") ? "own" : "bar"
+        let figure = (Double(high) ?? 0) + 8
         return [
             #"<text x="\#(left - 10)" y="\#(middle + 5)" text-anchor="end">\#(escaped(bar.name))</text>"#,
             #"<rect class="\#(kind)" x="\#(left)" y="\#(y)" width="\#(length)" height="\#(barHeight)"/>"#,

@@ -45,13 +45,10 @@ struct Outcome: Codable {
             switch goal.rule {
             case .atMost(let limit):
                 guard let spread = spread(side, goal.measure) else { continue }
-                verdicts.append(
-                    Verdict(
-                        text: "\(goal.contender): \(goal.measure.title) at most "
-                            + "\(goal.measure.text(limit)): \(goal.measure.text(spread))",
-                        isMet: spread.median <= limit
-                    )
-                )
+                judge(goal.measure, of: side, "at most", limit, spread, isMet: spread.median <= limit)
+            case .atLeast(let limit):
+                guard let spread = spread(side, goal.measure) else { continue }
+                judge(goal.measure, of: side, "at least", limit, spread, isMet: spread.median >= limit)
             case .ratio(let other, let limit):
                 guard let rival = contenders.first(where: { $0.name == other }) else { continue }
                 // Round by round, since neighbours in time met the same machine.
@@ -72,5 +69,17 @@ struct Outcome: Codable {
                 )
             }
         }
+    }
+
+    private mutating func judge(
+        _ measure: Measure,
+        of side: Side,
+        _ relation: String,
+        _ limit: Double,
+        _ spread: Spread,
+        isMet: Bool
+    ) {
+        let text = "\(side.name): \(measure.title) \(relation) \(measure.text(limit)): \(measure.text(spread))"
+        verdicts.append(Verdict(text: text, isMet: isMet))
     }
 }

@@ -52,6 +52,22 @@ struct LoadRunTests {
         #expect(report.acknowledgedInAll == proxy.contents.lines.count)
     }
 
+    @Test func eventsCarryTheTimeAtWhichTheyAreSent() async throws {
+        let proxy = ScriptedProxy()
+        let before = Timestamp.now.description
+        _ = try await ScriptedServer.with(proxy) { port in
+            var plan = plan(port: port, wire: .http, rate: 1000, keys: false)
+            plan.currentTimes = true
+            return try await LoadRun(plan: plan).run()
+        }
+        let after = Timestamp.now.description
+        let times = proxy.contents.lines.map { String($0.dropFirst(9).prefix(27)) }
+        #expect(times.count == 400)
+        // The form sorts as the moments do.
+        #expect(times.allSatisfy { before < $0 && $0 < after })
+        #expect(Set(times).count > 40)
+    }
+
     @Test func failuresAreCountedAndTheConnectionComesBack() async throws {
         let proxy = ScriptedProxy(script: { $0 % 10 == 4 ? .close : $0 % 10 == 7 ? .refuse(503) : .accept })
         let report = try await ScriptedServer.with(proxy) {
