@@ -47,8 +47,8 @@ class Service:
         self.write = self.insert if mode == "insert" else self.copy
 
     async def open(self, app):
-        # The connection is that of libpq's environment.
-        self.pool = await asyncpg.create_pool(min_size=4, max_size=4)
+        # The connection is that of libpq's environment. Compiling the driver's own look at the types would take seconds.
+        self.pool = await asyncpg.create_pool(min_size=4, max_size=4, server_settings={"jit": "off"})
 
     async def close(self, app):
         await self.pool.close()

@@ -31,8 +31,18 @@ package final class ChildProcess {
         process.standardInput = input ?? FileHandle.nullDevice
         process.standardError = sink
         process.standardOutput = output ?? sink
-        try process.run()
+        try Self.withSignals { try process.run() }
         Leftovers.note(pid)
+    }
+
+    /// Threads that run Swift's tasks have every signal blocked, and a child inherits that: it could not be asked to end.
+    private static func withSignals(_ body: () throws -> Void) rethrows {
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try body()
     }
 
     package var pid: pid_t { process.processIdentifier }

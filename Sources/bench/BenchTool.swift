@@ -1,7 +1,5 @@
 import ArgumentParser
-import Dispatch
 import Foundation
-import Glibc
 import ProvingGround
 
 /// The whole beside its limits, in one run: each scenario lets its contenders take turns, round by round, on the same machine.
@@ -69,7 +67,7 @@ struct BenchTool: AsyncParsableCommand {
     static var scenarios: [any Scenario.Type] { [Accept.self, Single.self, Drain.self, Steady.self, Trickle.self] }
 
     func run() async throws {
-        endOnSignals()
+        Interruption.exitInOrder()
         let conditions = Conditions(
             duration: duration,
             events: events,
@@ -91,13 +89,28 @@ struct BenchTool: AsyncParsableCommand {
 
     private func measure(_ type: any Scenario.Type, _ conditions: Conditions) async throws -> Outcome {
         let scenario = try await type.init(conditions)
-        defer { scenario.close() }
+        let yard = scenario.yard
+        Interruption.yard(yard.directory)
+        do {
+            let outcome = try await play(scenario)
+            try yard.remove()
+            return outcome
+        } catch {
+            say("\(type.name) FAILED: \(error)")
+            say("what it left: \(yard.directory)")
+            yard.endProcesses()
+            throw ExitCode.failure
+        }
+    }
+
+    private func play(_ scenario: any Scenario) async throws -> Outcome {
+        let type = type(of: scenario)
         let chosen = names(contenders)
         let playing = scenario.contenders.filter { chosen?.contains($0.name) ?? true }
         guard !playing.isEmpty else {
-            throw ValidationError("\(type.name) has \(scenario.contenders.map(\.name).joined(separator: ", "))")
+            throw YardFault("the contenders are \(scenario.contenders.map(\.name).joined(separator: ", "))")
         }
-        var outcome = Outcome(scenario, playing, machine: Machine.description)
+        var outcome = Outcome(scenario, playing, machine: Machine.description(scenario.yard))
         for round in 1...rounds {
             for (index, contender) in playing.enumerated() {
                 let sample = try await contender.round(isLast: round == rounds)
@@ -115,18 +128,4 @@ struct BenchTool: AsyncParsableCommand {
     private func names(_ list: String?) -> Set<String>? {
         list.map { Set($0.split(separator: ",").map(String.init)) }
     }
-
-    /// On SIGINT and SIGTERM the process exits in order, which ends every child and removes the clusters.
-    private func endOnSignals() {
-        for number in [SIGINT, SIGTERM] {
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { Glibc.exit(128 + number) }
-            source.activate()
-            Self.sources.append(source)
-        }
-    }
-
-    /// Signals are heard as long as these live. Written once, before anything else runs.
-    nonisolated(unsafe) private static var sources: [any DispatchSourceSignal] = []
 }

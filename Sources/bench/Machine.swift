@@ -1,12 +1,14 @@
 import Foundation
+import ProvingGround
 
 /// What the figures were measured on, in general terms.
 enum Machine {
-    static var description: [String] {
+    static func description(_ yard: Yard) -> [String] {
         let memory = Double(ProcessInfo.processInfo.physicalMemory) / Double(1 << 30)
         return [
             "\(ProcessInfo.processInfo.activeProcessorCount) processors, \(Int(memory.rounded())) GiB of memory, all parties on it",
             "Linux " + firstWord(ofFile: "/proc/sys/kernel/osrelease"),
+            "PostgreSQL \((try? yard.query("SELECT current_setting('server_version_num')::int / 10000")) ?? "?")",
             "file system of the queue and of PostgreSQL: \(fileSystem(of: "/var/tmp"))",
         ]
     }

@@ -1,3 +1,5 @@
+import ProvingGround
+
 /// What is measured under a load, and who takes part.
 protocol Scenario: AnyObject {
     static var name: String { get }
@@ -13,9 +15,8 @@ protocol Scenario: AnyObject {
     init(_ conditions: Conditions) async throws
 
     var contenders: [any Contender] { get }
-
-    /// Ends and removes whatever the scenario started.
-    func close()
+    /// Where everything happens.
+    var yard: Yard { get }
 }
 
 /// One side of a comparison. Rounds of different contenders alternate; each leaves the machine as it found it.

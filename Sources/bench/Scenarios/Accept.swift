@@ -15,7 +15,7 @@ final class Accept: Scenario {
     static let goals = [Goal(measure: .cpu, rule: .atMost(1.2))]
 
     let contenders: [any Contender]
-    private let yard: Yard
+    let yard: Yard
 
     init(_ conditions: Conditions) async throws {
         yard = try Yard(.benchmark, programs: conditions.programs)
@@ -27,6 +27,4 @@ final class Accept: Scenario {
             PythonService(conditions, yard, .copy, load),
         ]
     }
-
-    func close() { try? yard.remove() }
 }

@@ -17,7 +17,7 @@ final class Drain: Scenario {
     ]
 
     let contenders: [any Contender]
-    private let yard: Yard
+    let yard: Yard
 
     init(_ conditions: Conditions) async throws {
         yard = try Yard(.benchmark, programs: conditions.programs)
@@ -25,8 +25,6 @@ final class Drain: Scenario {
         try await backlog.fill()
         contenders = [ForebayDrain(backlog), BareCopyDrain(backlog)]
     }
-
-    func close() { try? yard.remove() }
 }
 
 extension Yard.Plan {

@@ -13,7 +13,7 @@ final class Single: Scenario {
     static let goals = [Goal(measure: .requests, rule: .ratio(to: "nginx", atLeast: 0.7))]
 
     let contenders: [any Contender]
-    private let yard: Yard
+    let yard: Yard
 
     init(_ conditions: Conditions) async throws {
         yard = try Yard(.benchmark, programs: conditions.programs)
@@ -23,6 +23,4 @@ final class Single: Scenario {
             try NginxDiscard(conditions, directory: yard.directory, load),
         ]
     }
-
-    func close() { try? yard.remove() }
 }

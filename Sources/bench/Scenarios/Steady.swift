@@ -20,7 +20,7 @@ final class Steady: Scenario {
     ]
 
     let contenders: [any Contender]
-    private let yard: Yard
+    let yard: Yard
 
     init(_ conditions: Conditions) async throws {
         var plan = Yard.Plan.benchmark
@@ -37,6 +37,4 @@ final class Steady: Scenario {
         )
         contenders = [ForebayDelivering(yard, load)]
     }
-
-    func close() { try? yard.remove() }
 }

@@ -18,7 +18,7 @@ final class Trickle: Scenario {
     ]
 
     let contenders: [any Contender]
-    private let yard: Yard
+    let yard: Yard
 
     init(_ conditions: Conditions) async throws {
         yard = try Yard(.benchmark, programs: conditions.programs)
@@ -31,6 +31,4 @@ final class Trickle: Scenario {
         )
         contenders = [ForebayIngest(yard, load), ForebayDelivering(yard, load, name: "forebay delivering")]
     }
-
-    func close() { try? yard.remove() }
 }
