@@ -15,7 +15,8 @@ SOURCES := Package.swift Sources Tests
 help: ## List what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# Debian's own cluster is not wanted: the local clusters are made, and removed, by us.
+# Debian's own cluster is not wanted: the local clusters are made, and removed, by us. Nor is any service to be started
+# that comes with a package, which policy-rc.d forbids meanwhile.
 .PHONY: deps bench-deps
 bench-deps: PACKAGES += $(RIVALS)
 bench-deps: deps
@@ -29,6 +30,10 @@ deps:
 	    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then \
 	        "$${as_root[@]}" mkdir -p /etc/postgresql-common; \
 	        echo 'create_main_cluster = false' | "$${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null; \
+	    fi; \
+	    if [ ! -e /usr/sbin/policy-rc.d ]; then \
+	        trap '"$${as_root[@]}" rm -f /usr/sbin/policy-rc.d' EXIT; \
+	        printf '#!/bin/sh\nexit 101\n' | "$${as_root[@]}" install -m 755 /dev/stdin /usr/sbin/policy-rc.d; \
 	    fi; \
 	    "$${as_root[@]}" apt-get update -qq; \
 	    "$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
@@ -72,6 +77,15 @@ bench: bench-deps build ## Measure Forebay beside its limits (ONLY=single,drain 
 	$(RELEASE)/bench $(if $(ONLY),--only $(ONLY)) $(if $(CONTENDERS),--contenders $(CONTENDERS)) \
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DURATION),--duration $(DURATION)) \
 	    $(if $(RECORD),--results Benchmarks/results) --command 'make bench$(foreach name,ONLY CONTENDERS ROUNDS DURATION,$(if $($(name)), $(name)=$($(name))))'
+
+# The measuring package is fetched for this verb alone, into a build folder of its own.
+MICRO := FOREBAY_MICRO=1 swift package --scratch-path .build-micro --allow-writing-to-package-directory benchmark
+.PHONY: bench-micro bench-micro-update
+bench-micro: deps ## Measure the steps of an event's way to the disk, and hold them against Benchmarks/Thresholds
+	$(MICRO) thresholds check --path Benchmarks/Thresholds --target Micro
+
+bench-micro-update: deps ## Measure them, and make the figures the new thresholds
+	$(MICRO) thresholds update --path Benchmarks/Thresholds --target Micro
 
 .PHONY: drill
 drill: build ## Break something under load and count the rows (NAME=proxy-kill ROUNDS=100, or ARGS='--help')

@@ -120,6 +120,25 @@ let package = Package(
         tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),
         tests("ForebayRuntimeTests", ["ForebayRuntime", "Delivery", "IngestFormats", "Records", log]),
         tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),
+        tests("BenchTests", ["bench"]),
         tests("EndToEndTests", ["LocalPostgres"]),
     ]
 )
+
+// The micro-benchmarks see the inside of the package, and so stand in it; but only they need what they are made with.
+if Context.environment["FOREBAY_MICRO"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/ordo-one/benchmark.git", exact: "1.38.1", traits: []))
+    package.targets.append(
+        .executableTarget(
+            name: "Micro",
+            dependencies: [
+                "Records", "IngestFormats", "SegmentedLog", "DurableQueue", "CChecksum", "CLZ4",
+                .product(name: "Benchmark", package: "benchmark"),
+            ],
+            path: "Benchmarks/Micro",
+            exclude: ["events.ndjson"],
+            swiftSettings: strict,
+            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
+        )
+    )
+}
