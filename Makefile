@@ -9,11 +9,11 @@ PACKAGES := libpq-dev libssl-dev liblz4-dev zlib1g-dev pkg-config postgresql cur
 # What the benchmarks set Forebay beside.
 RIVALS := nginx-light rsyslog rsyslog-pgsql python3-aiohttp python3-asyncpg python3-uvloop
 RELEASE := .build/release
-SOURCES := Package.swift Sources Tests
+SOURCES := Package.swift Sources Tests Benchmarks
 
 .PHONY: help
 help: ## List what can be made
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Debian's own cluster is not wanted: the local clusters are made, and removed, by us. Nor is any service to be started
 # that comes with a package, which policy-rc.d forbids meanwhile.
@@ -74,9 +74,9 @@ seed: build ## Send a million made-up API requests through the running Forebay (
 
 .PHONY: bench
 bench: bench-deps build ## Measure Forebay beside its limits (ONLY=single,drain CONTENDERS=forebay ROUNDS=5 DURATION=… RECORD=1)
-	$(RELEASE)/bench $(if $(ONLY),--only $(ONLY)) $(if $(CONTENDERS),--contenders $(CONTENDERS)) \
+	$(RELEASE)/bench $(if $(ONLY),--only $(ONLY)) $(if $(CONTENDERS),--contenders '$(CONTENDERS)') \
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DURATION),--duration $(DURATION)) \
-	    $(if $(RECORD),--results Benchmarks/results) --command 'make bench$(foreach name,ONLY CONTENDERS ROUNDS DURATION,$(if $($(name)), $(name)=$($(name))))'
+	    $(if $(RECORD),--results Benchmarks/results) --command '$(strip make bench $(foreach name,ONLY CONTENDERS ROUNDS DURATION,$(if $($(name)),$(name)="$($(name))")))'
 
 # The measuring package is fetched for this verb alone, into a build folder of its own.
 MICRO := FOREBAY_MICRO=1 swift package --scratch-path .build-micro --allow-writing-to-package-directory benchmark
@@ -103,4 +103,4 @@ docs: ## Build the pages of the .docc catalogues into .build/docs
 .PHONY: clean
 clean: ## Stop what runs and remove everything that was built or started here
 	@if [ -e .forebay ]; then deploy/local/stop.sh; fi
-	rm -rf .build .forebay
+	rm -rf .build .build-micro .forebay

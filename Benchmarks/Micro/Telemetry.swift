@@ -31,7 +31,8 @@ enum Telemetry {
         }
     }()
 
-    static let decoder = EventDecoder(plan: plan)
+    /// Owned by whoever asks.
+    static var decoder: EventDecoder { EventDecoder(plan: plan) }
     private static let fingerprint = batch(rows: 1).runs[0].fingerprint
 
     /// The first `rows` events, decoded.
