@@ -86,7 +86,8 @@ package struct Proxy: Service {
             deadlines: configuration.flushDeadlines,
             settings: configuration.deliverySettings,
             deadLetters: deadLetters,
-            journal: journal
+            journal: journal,
+            streams: streams
         )
         let workers = queue.lanes.all.compactMap { queue.reader(for: $0) }.map { LaneWorker($0) }
         let watch = ReplicaWatch(queue: queue, journal: journal, required: required, log: named("replicas"))

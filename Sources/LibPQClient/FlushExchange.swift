@@ -64,8 +64,12 @@ struct FlushExchange {
         do throws(ConnectionFault) {
             buffer.reset()
             try put(CopyFrame.header, 0..<CopyFrame.header.count, by: deadline)
-            for slice in flush.parts[index].slices {
-                try put(slice.chunk.bytes, slice.range, by: deadline)
+            if let sequence = flush.parts[index].sequence {
+                try put(sequence, of: flush.parts[index].slices, by: deadline)
+            } else {
+                for slice in flush.parts[index].slices {
+                    try put(slice.chunk.bytes, slice.range, by: deadline)
+                }
             }
             try put(CopyFrame.trailer, 0..<CopyFrame.trailer.count, by: deadline)
             try buffer.send(to: connection, by: deadline)
@@ -97,6 +101,15 @@ struct FlushExchange {
                 to: connection,
                 by: deadline
             )
+        }
+    }
+
+    private func put(_ sequence: [Flush.RowPlace], of slices: [Flush.Slice], by deadline: Deadline)
+        throws(ConnectionFault)
+    {
+        for place in sequence {
+            let start = Int(place.start)
+            try put(slices[Int(place.slice)].chunk.bytes, start..<start + Int(place.length), by: deadline)
         }
     }
 

@@ -30,6 +30,7 @@ final class LaneWorker: Sendable {
         var settings: DeliverySettings
         var deadLetters: any DeadLetterStore
         var journal: DeliveryJournal
+        var streams: StreamRegistry
     }
 
     init(_ reader: LaneReader) {
@@ -90,7 +91,7 @@ final class LaneWorker: Sendable {
         let delivery = LaneDelivery(
             lane: key,
             opened: reader.durable,
-            source: LaneSource(reader),
+            source: LaneSource(reader, streams: surroundings.streams),
             destination: LedgerDestination(
                 nodes: surroundings.nodes,
                 settings: surroundings.connection,
