@@ -85,6 +85,11 @@ package final class LaneDelivery {
         machine.tryParkedStreams(now: clock.now)
     }
 
+    /// Another lane has been claimed: if this one waits because it could not connect, it tries again with the next step.
+    package func doorIsOpen() {
+        machine.doorIsOpen(now: clock.now)
+    }
+
     /// Closes the connection; the next step says `stopped`. What was not flushed stays in the queue.
     package func stop() {
         machine.stop()
