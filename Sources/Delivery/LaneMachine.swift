@@ -59,6 +59,8 @@ struct LaneMachine {
     private var state = State.unclaimed(retry: .zero, failed: nil)
     /// The last offset that was on disk when the queue was opened; nil once a claim has been compared with it.
     private var opened: Offset?
+    /// The last attempt was turned away before a server had seen anything of it.
+    private var isAtTheDoor = false
     private var backoff: Backoff
     private var size: BatchSize
     private var search = PoisonSearch()
@@ -152,6 +154,7 @@ struct LaneMachine {
         guard case .unclaimed(_, let failed) = state else {
             preconditionFailure("a claim ended that was not asked for")
         }
+        isAtTheDoor = false
         var events = [DeliveryEvent.claimed(ledger)]
         let known = opened ?? durable
         opened = nil
@@ -185,6 +188,7 @@ struct LaneMachine {
         let errorClass = ErrorClass(fault)
         let pause = backoff.pause(random: random)
         state = .unclaimed(retry: now + pause, failed: failed)
+        isAtTheDoor = fault.phase == .connecting
         let isFenced = FlushOutcome.of(phase: .claiming, errorClass: errorClass, ledger: .atFrom) == .fenced
         return [.fault(fault, errorClass, pause: pause)] + (isFenced ? [.fenced] : [])
     }
@@ -225,6 +229,7 @@ struct LaneMachine {
         }
         let pause = backoff.pause(random: random)
         state = .unclaimed(retry: now + pause, failed: failed)
+        isAtTheDoor = fault.phase == .connecting
         return [.fault(fault, ErrorClass(fault), pause: pause)]
     }
 
@@ -289,6 +294,7 @@ struct LaneMachine {
         case .connection, .conflict, .unavailable, .fenced, .unknown:
             let pause = backoff.pause(random: random)
             state = .unclaimed(retry: now + pause, failed: failed)
+            isAtTheDoor = fault.phase == .connecting
             return [.fault(fault, errorClass, pause: pause)]
         }
     }
@@ -374,6 +380,12 @@ struct LaneMachine {
     }
 
     // MARK: Orders from outside
+
+    /// Another lane has been let in: a lane that was turned away tries at once. Pauses after other faults are kept.
+    mutating func doorIsOpen(now: Duration) {
+        guard isAtTheDoor, case .unclaimed(let retry, let failed) = state, now < retry else { return }
+        state = .unclaimed(retry: now, failed: failed)
+    }
 
     /// The tables of parked streams may have been mended: their rows are tried with the next flush.
     mutating func tryParkedStreams(now: Duration) {

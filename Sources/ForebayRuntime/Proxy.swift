@@ -80,15 +80,18 @@ package struct Proxy: Service {
         )
         upkeep.useCache()
 
+        let workers = queue.lanes.all.compactMap { queue.reader(for: $0) }.map { LaneWorker($0) }
         let surroundings = LaneWorker.Surroundings(
             nodes: nodes,
             connection: connection,
             deadlines: configuration.flushDeadlines,
             settings: configuration.deliverySettings,
             deadLetters: deadLetters,
-            journal: journal
+            journal: journal,
+            streams: streams,
+            // When PostgreSQL is back, the first lane to find out spares the others the rest of their pauses.
+            claimed: { lane in for worker in workers where worker.key != lane { worker.doorIsOpen() } }
         )
-        let workers = queue.lanes.all.compactMap { queue.reader(for: $0) }.map { LaneWorker($0) }
         let watch = ReplicaWatch(queue: queue, journal: journal, required: required, log: named("replicas"))
         for worker in workers { try worker.start(surroundings) }
         try upkeep.start()

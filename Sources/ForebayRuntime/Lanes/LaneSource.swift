@@ -6,9 +6,11 @@ import SegmentedLog
 /// A lane of the queue, as the delivery reads it. Used on the lane's flusher thread.
 final class LaneSource: ChunkSource {
     private let reader: LaneReader
+    private let streams: StreamRegistry
 
-    init(_ reader: LaneReader) {
+    init(_ reader: LaneReader, streams: StreamRegistry) {
         self.reader = reader
+        self.streams = streams
     }
 
     var durable: Offset { reader.durable }
@@ -30,5 +32,10 @@ final class LaneSource: ChunkSource {
         } catch {
             throw SourceFault("\(error)")
         }
+    }
+
+    /// As the catalogue had it when the table was last read: a layout of a long backlog may be older than that, its table is not.
+    func grouping(of layout: RowLayout) -> [Int] {
+        streams.grouping(of: layout)
     }
 }

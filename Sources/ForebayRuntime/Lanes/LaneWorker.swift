@@ -20,6 +20,8 @@ final class LaneWorker: Sendable {
         var hasEnded = false
         /// Parked streams are to be tried at once.
         var triesParked = false
+        /// Another lane has been claimed.
+        var doorIsOpen = false
     }
 
     /// What a worker needs besides its lane.
@@ -30,6 +32,9 @@ final class LaneWorker: Sendable {
         var settings: DeliverySettings
         var deadLetters: any DeadLetterStore
         var journal: DeliveryJournal
+        var streams: StreamRegistry
+        /// Told on a lane's thread when that lane has been claimed.
+        var claimed: @Sendable (LaneKey) -> Void
     }
 
     init(_ reader: LaneReader) {
@@ -56,6 +61,12 @@ final class LaneWorker: Sendable {
     /// Tries parked streams with the next flush: an operator has mended a table.
     func tryParkedStreams() {
         state.withLock { $0.triesParked = true }
+        reader.wake()
+    }
+
+    /// Lets a lane that could not connect try again at once, because another one could.
+    func doorIsOpen() {
+        state.withLock { $0.doorIsOpen = true }
         reader.wake()
     }
 
@@ -90,7 +101,7 @@ final class LaneWorker: Sendable {
         let delivery = LaneDelivery(
             lane: key,
             opened: reader.durable,
-            source: LaneSource(reader),
+            source: LaneSource(reader, streams: surroundings.streams),
             destination: LedgerDestination(
                 nodes: surroundings.nodes,
                 settings: surroundings.connection,
@@ -98,19 +109,20 @@ final class LaneWorker: Sendable {
                 interrupt: interrupt
             ),
             deadLetters: surroundings.deadLetters,
-            observer: surroundings.journal,
+            observer: ClaimHerald(journal: surroundings.journal, claimed: surroundings.claimed),
             clock: clock,
             settings: surroundings.settings
         )
         loop: while true {
-            let (isStopping, awaited, triesParked) = state.withLock { state in
-                defer { state.triesParked = false }
-                return (state.isStopping, state.awaited, state.triesParked)
+            let orders = state.withLock { state in
+                defer { (state.triesParked, state.doorIsOpen) = (false, false) }
+                return state
             }
-            if isStopping { delivery.stop() }
-            if triesParked { delivery.tryParkedStreams() }
+            if orders.isStopping { delivery.stop() }
+            if orders.triesParked { delivery.tryParkedStreams() }
+            if orders.doorIsOpen { delivery.doorIsOpen() }
             let durable = reader.durable
-            switch delivery.step(awaited: awaited) {
+            switch delivery.step(awaited: orders.awaited) {
             case .again: continue
             case .waitForData(let until):
                 let pause = until.map { $0 - clock.now } ?? .seconds(60)
@@ -125,5 +137,21 @@ final class LaneWorker: Sendable {
     /// Waits for a moment, or for a wake-up; new rows are no reason to go on sooner.
     private func pause(until moment: Duration, _ clock: MonotonicClock) {
         _ = reader.waitForData(after: Offset(.max), within: moment - clock.now)
+    }
+}
+
+/// Takes claims to the other lanes, and everything to the journal.
+private final class ClaimHerald: DeliveryObserver {
+    private let journal: DeliveryJournal
+    private let claimed: @Sendable (LaneKey) -> Void
+
+    init(journal: DeliveryJournal, claimed: @escaping @Sendable (LaneKey) -> Void) {
+        self.journal = journal
+        self.claimed = claimed
+    }
+
+    func observe(_ event: DeliveryEvent, of lane: LaneKey) {
+        journal.observe(event, of: lane)
+        if case .claimed = event { claimed(lane) }
     }
 }
