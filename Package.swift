@@ -21,6 +21,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -107,6 +108,16 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // Support: what the decoders promise for every input. The fuzzers are built by `make fuzz` alone.
+        part(
+            "FuzzTargets",
+            [
+                "Records", "Instruments", "CChecksum", "IngestFormats", "SegmentedLog", "IngestServer",
+                "ForebayRuntime",
+                "LibPQClient", nioCore, nioEmbedded, nioHTTP1, log,
+            ]
+        ),
+
         tests("ArchitectureTests", []),
         tests("RecordsTests", ["Records"]),
         tests("InstrumentsTests", ["Instruments"]),
@@ -122,6 +133,7 @@ let package = Package(
         tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),
         tests("BenchTests", ["bench"]),
         tests("EndToEndTests", ["LocalPostgres"]),
+        tests("FuzzTests", ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "LocalPostgres"]),
     ]
 )
 
@@ -141,4 +153,24 @@ if Context.environment["FOREBAY_MICRO"] != nil {
             plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
         )
     )
+}
+
+// `make fuzz` names libFuzzer (the archive without a `main`). Our own targets are instrumented then, and the fuzzers are built around
+// them.
+if let libFuzzer = Context.environment["FOREBAY_LIBFUZZER"] {
+    func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+        .executableTarget(
+            name: name,
+            dependencies: dependencies,
+            swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-sanitize=address", libFuzzer]), .linkedLibrary("stdc++")]
+        )
+    }
+    package.targets += [
+        fuzzer("fuzz", ["FuzzTargets"]),
+        fuzzer("fuzz-json-postgres", ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "LocalPostgres"]),
+    ]
+    for target in package.targets {
+        target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer,address", "-assert-config", "Debug"]))
+    }
 }

@@ -33,6 +33,12 @@ struct ImportDirectionTests {
         "ProvingGround": ["LocalPostgres"],
         "drill": ["LocalPostgres", "ProvingGround"],
         "bench": ["Records", "SegmentedLog", "DurableQueue", "AgentKit", "LocalPostgres", "ProvingGround"],
+        "FuzzTargets": [
+            "Records", "Instruments", "CChecksum", "IngestFormats", "SegmentedLog", "IngestServer", "ForebayRuntime",
+            "LibPQClient",
+        ],
+        "fuzz": ["FuzzTargets"],
+        "fuzz-json-postgres": ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "LocalPostgres"],
     ]
 
     /// Targets without files, sockets, clocks or tasks, so that they run under simulated faults.
