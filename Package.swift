@@ -36,7 +36,11 @@ let hdrHistogram = Target.Dependency.product(name: "Histogram", package: "hdrhis
 
 let package = Package(
     name: "forebay",
-    products: [.executable(name: "forebay", targets: ["forebay"])],
+    products: [
+        .executable(name: "forebay", targets: ["forebay"]),
+        // Preloaded by drills, linked by nobody.
+        .library(name: "SyscallFaults", type: .dynamic, targets: ["CSyscallFaults"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
@@ -95,9 +99,11 @@ let package = Package(
             swiftSettings: strict
         ),
         part("ProvingGround", ["LocalPostgres"]),
+        .target(name: "CFaultPage"),
+        .target(name: "CSyscallFaults", dependencies: ["CFaultPage"]),
         .executableTarget(
             name: "drill",
-            dependencies: ["LocalPostgres", "ProvingGround", argumentParser],
+            dependencies: ["LocalPostgres", "ProvingGround", "CFaultPage", argumentParser],
             swiftSettings: strict
         ),
         .executableTarget(

@@ -31,7 +31,7 @@ struct ImportDirectionTests {
         "local-cluster": ["LocalPostgres"],
         "drill-agents": ["AgentKit"],
         "ProvingGround": ["LocalPostgres"],
-        "drill": ["LocalPostgres", "ProvingGround"],
+        "drill": ["LocalPostgres", "ProvingGround", "CFaultPage"],
         "bench": ["Records", "SegmentedLog", "DurableQueue", "AgentKit", "LocalPostgres", "ProvingGround"],
         "FuzzTargets": [
             "Records", "Instruments", "CChecksum", "IngestFormats", "SegmentedLog", "IngestServer", "ForebayRuntime",
@@ -116,7 +116,7 @@ struct ImportDirectionTests {
     }
 
     private var ownModules: Set<String> {
-        Set(Self.allowed.keys).union(["CChecksum", "CLZ4", "CLibPQ", "COpenSSL", "CZlib"])
+        Set(Self.allowed.keys).union(["CChecksum", "CFaultPage", "CLZ4", "CLibPQ", "COpenSSL", "CZlib"])
     }
 
     /// Every target that holds Swift.

@@ -14,6 +14,8 @@ struct DrillTests {
         ["poison", "--events", "5000"],
         ["parked", "--events", "2000"],
         ["backlog", "--gib", "0.1"],
+        ["syscall-kill", "--every", "20"],
+        ["syscall-fail", "--every", "50"],
     ])
     func nothingIsLostOrDoubled(arguments: [String]) throws {
         let outcome = try drill(arguments)
@@ -34,6 +36,14 @@ struct DrillTests {
         let outcome = try drill(["baseline", "--seconds", "2", "--sabotage"])
         #expect(outcome.status != 0)
         #expect(outcome.text.contains("\"lost\":1"), "\(outcome.text)")
+    }
+
+    /// So are those of the syscall drills: a record vanishes after the kill; the syncs are hidden from the law of order.
+    @Test(arguments: [("record", "was acknowledged|DAMAGED"), ("order", "was synced")])
+    func aSpoiledQueueIsFound(sabotage: String, finding: String) throws {
+        let outcome = try drill(["syscall-kill", "--scenario", "append", "--every", "1000", "--sabotage", sabotage])
+        #expect(outcome.status != 0)
+        #expect(finding.split(separator: "|").contains { outcome.text.contains($0) }, "\(outcome.text)")
     }
 
     private func drill(_ arguments: [String]) throws -> (status: Int32, text: String) {
