@@ -43,40 +43,44 @@ final class MemoryFileSystem: FileSystem {
     func availableBytes(at path: String) -> Int { 1 << 40 }
 }
 
-final class MemoryFile: File {
-    private let bytes = Mutex<[UInt8]>([])
+/// Room for a segment; a benchmark reads and writes with one thread.
+final class MemoryFile: File, @unchecked Sendable {
+    // Sendable because one thread at a time uses it.
+    private static let capacity = 64 << 20
+    private let bytes: UnsafeMutableRawBufferPointer
+    private var count = 0
+
+    init() {
+        // Fresh pages are zero, and there only once they are touched.
+        bytes = UnsafeMutableRawBufferPointer(start: calloc(Self.capacity, 1), count: Self.capacity)
+    }
+
+    deinit {
+        free(bytes.baseAddress)
+    }
 
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
-        bytes.withLock { bytes in
-            let count = max(0, min(buffer.count, bytes.count - offset))
-            if count > 0 { buffer.copyBytes(from: bytes[offset..<(offset + count)]) }
-            return count
-        }
+        let length = max(0, min(buffer.count, count - offset))
+        if length > 0 { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + length)])) }
+        return length
     }
 
     func write(_ source: UnsafeRawBufferPointer, at offset: Int) {
-        bytes.withLock { bytes in
-            Self.extend(&bytes, to: offset + source.count)
-            bytes.withUnsafeMutableBytes { $0[offset...].copyBytes(from: source) }
-        }
+        UnsafeMutableRawBufferPointer(rebasing: bytes[offset...]).copyMemory(from: source)
+        count = max(count, offset + source.count)
     }
 
     func allocate(_ size: Int) {
-        bytes.withLock { Self.extend(&$0, to: size) }
+        precondition(size <= Self.capacity, "a segment is no larger than \(Self.capacity) bytes here")
+        count = max(count, size)
     }
 
     func truncate(_ size: Int) {
-        bytes.withLock { bytes in
-            Self.extend(&bytes, to: size)
-            bytes.removeLast(bytes.count - size)
-        }
+        allocate(size)
+        count = size
     }
 
     func sync() {}
 
-    func size() -> Int { bytes.withLock { $0.count } }
-
-    private static func extend(_ bytes: inout [UInt8], to size: Int) {
-        if bytes.count < size { bytes += repeatElement(0, count: size - bytes.count) }
-    }
+    func size() -> Int { count }
 }
