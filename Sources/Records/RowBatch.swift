@@ -81,6 +81,28 @@ package final class RowBatch: @unchecked Sendable {
         byteCount = rowStart
     }
 
+    /// A state that the batch can be brought back to.
+    package struct Mark {
+        fileprivate var byteCount: Int
+        fileprivate var rowCount: Int
+        fileprivate var runCount: Int
+        fileprivate var lastRun: Run?
+    }
+
+    /// The batch as it is between two rows.
+    package var mark: Mark {
+        Mark(byteCount: byteCount, rowCount: rowCount, runCount: runs.count, lastRun: runs.last)
+    }
+
+    /// Throws away what was added since.
+    package func rewind(to mark: Mark) {
+        byteCount = mark.byteCount
+        rowStart = mark.byteCount
+        rowCount = mark.rowCount
+        runs.removeSubrange(mark.runCount...)
+        if let last = mark.lastRun { runs[mark.runCount - 1] = last }
+    }
+
     /// Throws away every row.
     package func removeAll() {
         byteCount = 0
