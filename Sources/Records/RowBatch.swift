@@ -6,6 +6,9 @@
 /// Owner: whoever builds it (an event loop, a verb), until it is handed to an append; from then on nobody changes it.
 package final class RowBatch: @unchecked Sendable {
     // Sendable because a batch has one owner until it is handed over and is immutable afterwards.
+    //
+    // Its properties are touched for every field of every event, and no access to one of them is ever under way when another
+    // begins: so the runtime need not watch for that.
 
     /// Consecutive rows of one layout.
     package struct Run: Hashable, Sendable {
@@ -15,15 +18,15 @@ package final class RowBatch: @unchecked Sendable {
         package var endByte: Int
     }
 
-    @usableFromInline package private(set) var base: UnsafeMutableRawPointer
-    @usableFromInline package private(set) var capacity: Int
+    @exclusivity(unchecked) @usableFromInline package private(set) var base: UnsafeMutableRawPointer
+    @exclusivity(unchecked) @usableFromInline package private(set) var capacity: Int
     /// Bytes written so far, the open row included.
-    @usableFromInline package var byteCount = 0
-    package private(set) var runs: [Run] = []
-    package private(set) var rowCount = 0
+    @exclusivity(unchecked) @usableFromInline package var byteCount = 0
+    @exclusivity(unchecked) package private(set) var runs: [Run] = []
+    @exclusivity(unchecked) package private(set) var rowCount = 0
     /// Where the queue learns what the runs' fingerprints stand for.
     package let layouts: any LayoutSource
-    private var rowStart = 0
+    @exclusivity(unchecked) private var rowStart = 0
 
     package init(layouts: any LayoutSource, capacity: Int = 4096) {
         self.layouts = layouts
