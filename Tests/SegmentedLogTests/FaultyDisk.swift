@@ -20,6 +20,7 @@ final class FaultyDisk: FileSystem, @unchecked Sendable {
         var synced: [UInt8] = []
         /// Sectors written since the last sync.
         var dirty: Set<Int> = []
+        var written: [Range<Int>] = []
 
         /// Writes bytes at a place, extending the file with zeros if need be.
         static func put(_ bytes: UnsafeRawBufferPointer, at offset: Int, in content: inout [UInt8]) {
@@ -248,6 +249,12 @@ final class FaultyDisk: FileSystem, @unchecked Sendable {
 
     // Direct access for tests that damage something on purpose.
 
+    /// What each write to a file covered, in their order.
+    func written(_ path: String) -> [Range<Int>] {
+        let (directory, name) = split(path)
+        return directories[directory]?.names[name]?.written ?? []
+    }
+
     func content(_ path: String) -> [UInt8] {
         let (folder, name) = split(path)
         return directories[folder]?.names[name]?.content ?? []
@@ -304,6 +311,7 @@ private final class FaultyFile: File, @unchecked Sendable {
         let count = fault == nil ? bytes.count : Int(disk.random.next() % UInt64(bytes.count + 1))
         FaultyDisk.Node.put(UnsafeRawBufferPointer(rebasing: bytes[..<count]), at: offset, in: &node.content)
         if count > 0 {
+            node.written.append(offset..<offset + count)
             for sector in offset / FaultyDisk.sector...(offset + count - 1) / FaultyDisk.sector {
                 node.dirty.insert(sector)
             }

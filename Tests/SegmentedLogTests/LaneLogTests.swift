@@ -15,6 +15,32 @@ import Testing
         #expect(try lane.readAll().stamps.map(\.stamp.request) == [1, 2, 2, 2, 3, 3])
     }
 
+    @Test func aSpareIsWrittenOverItsWholeLengthAheadOfTime() throws {
+        let lane = try LaneFixture(segmentBytes: 3 << 20)
+        let care = LaneMaintenance(context: lane.context, catalogue: lane.catalogue)
+        #expect(try care.prepareSpare())
+        let spare = try #require(try lane.disk.list(LaneFixture.directory).first { $0.hasPrefix("spare") })
+        let written = lane.disk.written(lane.path(spare))
+        #expect(written == (0..<3).map { $0 << 20..<($0 + 1) << 20 })
+        #expect(lane.disk.syncs >= written.count)
+        #expect(try !care.prepareSpare())
+    }
+
+    @Test func aGroupIsWrittenToTheEndOfItsPageAndNotBeyondTheFile() throws {
+        // A file that does not end with a page.
+        let lane = try LaneFixture(segmentBytes: 10 << 10)
+        for request in 1...12 { lane.append(request, rows: 2, padding: 200) }
+        let name = try #require(try lane.segmentNames.min())
+        let writes = lane.disk.written(lane.path(name)).dropFirst()
+        #expect(writes.count > 3)
+        for (write, next) in zip(writes, writes.dropFirst()) {
+            #expect(write.upperBound % 4096 == 0 || write.upperBound == 10 << 10)
+            #expect(write.lowerBound < next.lowerBound && next.lowerBound <= write.upperBound)
+            #expect(next.lowerBound % Sector.byteCount == 0)
+        }
+        #expect(writes.allSatisfy { $0.upperBound <= 10 << 10 })
+    }
+
     @Test func smallRequestsOfALayoutShareABlockAndLargeOnesAreSplit() throws {
         let lane = try LaneFixture()
         lane.append((1...10).map { AppendRequest(.stamped($0, rows: 1)) })

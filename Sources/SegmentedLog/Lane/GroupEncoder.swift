@@ -120,16 +120,32 @@ package final class GroupEncoder {
         return .added
     }
 
-    /// Closes the group and returns its bytes, padded to whole sectors; valid until the next `begin`.
-    func finish() throws(LogFault) -> UnsafeRawBufferPointer {
-        closeBlock(groupEnds: true)
-        frame = nil
-        if let failure { throw failure }
-        let padded = Sector.roundUp(used)
-        output.ensure(padded, keeping: used)
-        (output.base + used).initializeMemory(as: UInt8.self, repeating: 0, count: padded - used)
-        return UnsafeRawBufferPointer(start: output.base, count: padded)
+    /// What a group commit writes.
+    struct Group {
+        /// Valid until the next `begin`. Behind the group stand zeros up to the end of a page: so the kernel need not read a page to change
+        /// a part of it.
+        var bytes: UnsafeRawBufferPointer
+        /// Bytes of the group itself, padded to whole sectors.
+        var length: Int
     }
+
+    /// Closes the group.
+    ///
+    /// - Parameter position: where in the file it will stand.
+    func finish(at position: Int) throws(LogFault) -> Group {
+        closeBlock(groupEnds: true)
+        guard let frame else { preconditionFailure("finish outside of a group") }
+        self.frame = nil
+        if let failure { throw failure }
+        let length = Sector.roundUp(used)
+        let pageEnd = (position + length + Self.pageBytes - 1) & ~(Self.pageBytes - 1)
+        let count = min(pageEnd - position, frame.room)
+        output.ensure(count, keeping: used)
+        (output.base + used).initializeMemory(as: UInt8.self, repeating: 0, count: count - used)
+        return Group(bytes: UnsafeRawBufferPointer(start: output.base, count: count), length: length)
+    }
+
+    private static let pageBytes = 4096
 
     /// Gives memory back that an unusually large group made the encoder take.
     func releaseExcess() {

@@ -122,22 +122,22 @@ package final class LaneLog {
         result.taken = collect(requests, from: start, refused: &result.refused)
         if encoder.end == result.first { return result }
 
-        let bytes: UnsafeRawBufferPointer
+        let group: GroupEncoder.Group
         do throws(LogFault) {
-            bytes = try encoder.finish()
+            group = try encoder.finish(at: active.position)
         } catch {
             result.ending = .failed(error.description)
             return result
         }
         do throws(FileFault) {
-            try active.file.write(bytes, at: active.position)
+            try active.file.write(group.bytes, at: active.position)
             if context.options.sync == .always { try active.file.sync() }
         } catch {
             result.ending = .failed(fail(error.description, at: now))
             return result
         }
-        result.bytes = bytes.count
-        active.position += bytes.count
+        result.bytes = group.length
+        active.position += group.length
         active.nextBlock = encoder.blockAfter
         active.keys.append(contentsOf: encoder.keys)
         end = Offset(encoder.end.rawValue - 1)

@@ -14,7 +14,8 @@ package struct LaneMaintenance: Sendable {
 
     /// Makes a segment file ahead of time, so that the writer's rotation finds one; false if there is one, or no ample room.
     ///
-    /// A spare never takes the last room: as much must be left again.
+    /// A spare never takes the last room: as much must be left again. Its blocks are written once, with zeros: a write to a block that
+    /// was only reserved changes the file's metadata, which every `fdatasync` then has to bring to the disk as well.
     package func prepareSpare() throws(LogFault) -> Bool {
         guard catalogue.spares.isEmpty, context.budget.hasRoom(for: 2 * context.options.segmentBytes) else {
             return false
@@ -26,13 +27,28 @@ package struct LaneMaintenance: Sendable {
             return false
         }
         do throws(FileFault) {
-            try blank.file.sync()
+            try fill(blank)
         } catch {
             SegmentSupply(context: context, catalogue: catalogue).discard(blank)
             throw .file(error)
         }
         catalogue.addSpare(LaneCatalogue.Spare(name: blank.name, bytes: blank.bytes))
         return true
+    }
+
+    /// Writes and syncs a file in small parts, so that the syncs of acknowledgements have little to wait for between them.
+    private func fill(_ blank: SegmentSupply.Blank) throws(FileFault) {
+        let part = 1 << 20
+        let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: min(part, blank.bytes), alignment: 4096)
+        defer { zeros.deallocate() }
+        zeros.initializeMemory(as: UInt8.self, repeating: 0)
+        var filled = 0
+        repeat {
+            let count = min(zeros.count, blank.bytes - filled)
+            try blank.file.write(UnsafeRawBufferPointer(rebasing: zeros[..<count]), at: filled)
+            try blank.file.sync()
+            filled += count
+        } while filled < blank.bytes
     }
 
     /// Moves a segment with damage to the lane's quarantine, where it stays until an operator removes it.
