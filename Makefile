@@ -135,6 +135,11 @@ bench-micro-update: deps ## Measure them, and make the figures the new threshold
 drill: build ## Break something under load and count the rows (NAME=proxy-kill ROUNDS=100, or ARGS='--help')
 	$(RELEASE)/drill $(NAME) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(GIB),--gib $(GIB)) $(ARGS)
 
+.PHONY: simulate
+simulate: deps ## Run the write path in seeded worlds of faults (SEEDS=10000, or SEED=n for one and its history)
+	swift build -c release --product simulate
+	$(RELEASE)/simulate $(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),10000) --progress) $(ARGS)
+
 .PHONY: docs
 docs: ## Build the pages of the .docc catalogues into .build/docs
 	@mkdir -p .build/docs; for catalogue in Sources/*/*.docc; do \

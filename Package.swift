@@ -86,6 +86,14 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // The write path in seeded worlds: a simulated disk, PostgreSQL and time.
+        part("SimulationKit", ["Records", "SegmentedLog", "Delivery", "CChecksum"]),
+        .executableTarget(
+            name: "simulate",
+            dependencies: ["SimulationKit", argumentParser],
+            swiftSettings: strict
+        ),
+
         // Support: disposable clusters, agents that keep a journal, and the drills that use both.
         part("LocalPostgres"),
         .executableTarget(
@@ -128,8 +136,9 @@ let package = Package(
         tests("RecordsTests", ["Records"]),
         tests("InstrumentsTests", ["Instruments"]),
         tests("IngestFormatsTests", ["IngestFormats", "Records", "CLZ4", "CZlib"]),
-        tests("SegmentedLogTests", ["SegmentedLog", "Records", "CChecksum"]),
-        tests("DeliveryTests", ["Delivery", "Records"]),
+        tests("SegmentedLogTests", ["SegmentedLog", "SimulationKit", "Records", "CChecksum"]),
+        tests("DeliveryTests", ["Delivery", "SimulationKit", "Records"]),
+        tests("SimulationTests", ["SimulationKit", "Delivery", "SegmentedLog", "Records"]),
         tests("DurableQueueTests", ["DurableQueue", "SegmentedLog", "Records", "Instruments", log]),
         tests("LibPQClientTests", ["LibPQClient", "DatabaseSchema", "Delivery", "Records", "LocalPostgres"]),
         tests("LocalPostgresTests", ["LocalPostgres"]),

@@ -8,6 +8,8 @@ struct QueueCare {
     private var hints: [LaneKey: LaneHints] = [:]
     private var agers: [LaneKey: LaneCursor] = [:]
     private var lastComplaint: [LaneKey: String] = [:]
+    /// Lanes that had something to be trimmed when they were last looked after.
+    private var held: Set<LaneKey> = []
     private var lastHints = MonotonicTime(nanoseconds: 0)
 
     /// Does what is to be done; returns the earliest deadline of those who wait.
@@ -31,26 +33,22 @@ struct QueueCare {
 
     private mutating func look(after lane: Lane, of queue: DurableQueue, isPressed: Bool) throws(LogFault) {
         let (replicated, committed, isDraining) = lane.board.withLock { ($0.replicated, $0.committed, $0.isDraining) }
-        let history = KeyHistory(context: queue.context, catalogue: lane.catalogue)
-        let maintenance = LaneMaintenance(context: queue.context, catalogue: lane.catalogue)
-        _ = try history.writeSidecars()
-        let (now, window) = (WallTime.now.seconds, queue.configuration.idempotency.window.components.seconds)
-        try history.removeOrphans(olderThan: UInt32(clamping: Int64(now) - window))
+        if !lane.catalogue.segments.isEmpty { held.insert(lane.key) }
         let retention = queue.configuration.retention
-        let trimmed = try maintenance.trim(
-            Retention(minAge: retention.minAge, minBytes: retention.minBytes),
+        let round = LaneMaintenance.Round(
+            retention: Retention(minAge: retention.minAge, minBytes: retention.minBytes),
+            window: queue.configuration.idempotency.window,
             replicated: min(replicated, committed),
-            keepsLast: !isDraining,
-            isPressed: isPressed,
-            at: .now
+            isDraining: isDraining,
+            isPressed: isPressed
         )
+        let trimmed = try LaneMaintenance(context: queue.context, catalogue: lane.catalogue).look(round, at: .now)
         if trimmed.quarantined > 0 {
             queue.log.warning(
                 "moved damaged segments to quarantine",
                 metadata: ["lane": "\(lane.key)", "segments": "\(trimmed.quarantined)"]
             )
         }
-        if !isDraining { _ = try maintenance.prepareSpare() }
         try noteAge(of: lane, committed: committed, queue)
     }
 
@@ -109,7 +107,7 @@ struct QueueCare {
             let compared = fresh
             fresh.written = .now
             do throws(FileFault) {
-                try fresh.write(lane.catalogue.directory, on: queue.context.fileSystem)
+                try LaneMaintenance(context: queue.context, catalogue: lane.catalogue).write(fresh)
                 hints[lane.key] = compared
             } catch {
                 complain(.file(error), about: lane, of: queue)
@@ -117,8 +115,7 @@ struct QueueCare {
         }
     }
 
-    /// Takes a draining lane that has no segments any more off the roster, and removes what is left of it. Sidecars of keys stay until the window has
-    /// passed, a quarantine stays until an operator removes it.
+    /// Takes a draining lane that has no segments any more off the roster, and removes what is left of it.
     private mutating func removeIfDrained(_ lane: Lane, of queue: DurableQueue) {
         let isDraining = lane.board.withLock { $0.isDraining }
         guard isDraining, lane.catalogue.segments.isEmpty else { return }
@@ -131,24 +128,12 @@ struct QueueCare {
             board.replicated = max(board.replicated, board.durable)
         }
         hints[lane.key] = nil
-        let fileSystem = queue.context.fileSystem
-        let directory = lane.catalogue.directory
         do throws(FileFault) {
-            var isEmpty = true
-            for name in try fileSystem.list(directory) {
-                switch LaneFiles.kind(of: name) {
-                case .spare:
-                    let bytes = try fileSystem.open("\(directory)/\(name)", .read).size()
-                    try fileSystem.remove("\(directory)/\(name)")
-                    queue.context.budget.release(bytes)
-                case .other where name == LaneFiles.watermarks:
-                    try fileSystem.remove("\(directory)/\(name)")
-                case .segment, .keys, .other:
-                    isEmpty = false
-                }
-            }
-            if isEmpty { try fileSystem.remove(directory) }
-            queue.log.notice("the lane is drained", metadata: ["lane": "\(lane.key)"])
+            try LaneMaintenance(context: queue.context, catalogue: lane.catalogue)
+                .removeRest(keepsEnd: lane.key.queue == queue.id)
+            // One that was drained in an earlier life is met again at each start.
+            let level: Logger.Level = held.remove(lane.key) == nil ? .debug : .notice
+            queue.log.log(level: level, "the lane is drained", metadata: ["lane": "\(lane.key)"])
         } catch {
             complain(.file(error), about: lane, of: queue)
         }

@@ -47,9 +47,9 @@ package struct QueueInspector {
     package init(path: String, keyRing: KeyRing) throws(QueueFault) {
         directory = QueueDirectory(path)
         self.keyRing = keyRing
-        guard try directory.readIdentity(on: fileSystem) != nil else {
-            throw .format(path: path, found: "there is no queue here (no file IDENTITY)")
-        }
+        let id: QueueID?
+        do throws(LogFault) { id = try directory.readIdentity(on: fileSystem) } catch { throw .log(error) }
+        guard id != nil else { throw .format(path: path, found: "there is no queue here (no file IDENTITY)") }
         var faults: [String] = []
         do throws(FileFault) {
             layouts = try LayoutCatalogue.open(directory.layouts, on: fileSystem, faults: &faults)
@@ -60,7 +60,7 @@ package struct QueueInspector {
 
     /// The id under which the queue is written.
     package func identity() throws(QueueFault) -> QueueID? {
-        try directory.readIdentity(on: fileSystem)
+        do throws(LogFault) { return try directory.readIdentity(on: fileSystem) } catch { throw .log(error) }
     }
 
     package func lanes() throws(QueueFault) -> [LaneKey] {

@@ -95,15 +95,12 @@ struct QueueOpening {
     }
 
     private func identity() throws(QueueFault) -> QueueID {
-        if let id = try directory.readIdentity(on: fileSystem) { return id }
         var generator = SystemRandomNumberGenerator()
-        let id = QueueID.random(using: &generator)
-        do throws(FileFault) {
-            try directory.writeIdentity(id, on: fileSystem)
+        do throws(LogFault) {
+            return try directory.settleIdentity(on: fileSystem, using: &generator)
         } catch {
-            throw .log(.file(error))
+            throw .log(error)
         }
-        return id
     }
 
     private func makeContext() throws(FileFault) -> LogContext {
@@ -214,23 +211,18 @@ struct QueueOpening {
 
     private func restoreKeys(_ found: Found, _ context: LogContext) throws(QueueFault) -> IdempotencyWindow {
         let settings = configuration.idempotency
-        var window = IdempotencyWindow(maxEntries: settings.maxEntries, window: settings.window)
-        let now = WallTime.now.seconds
-        let span = UInt32(clamping: settings.window.components.seconds)
-        let oldest = now > span ? now - span : 0
-        var entries: [(lane: LaneKey, entry: KeyEntry)] = []
-        for opened in found.active + found.draining {
-            let history = KeyHistory(context: context, catalogue: opened.lane.catalogue)
-            do throws(LogFault) {
-                let keys = try history.load(notBefore: oldest, limit: settings.maxEntries)
-                entries += keys.map { (opened.lane.key, $0) }
-            } catch {
-                throw .log(error)
-            }
+        do throws(LogFault) {
+            return try IdempotencyWindow.restored(
+                from: (found.active + found.draining).map {
+                    KeyHistory(context: context, catalogue: $0.lane.catalogue)
+                },
+                maxEntries: settings.maxEntries,
+                window: settings.window,
+                at: .now
+            )
+        } catch {
+            throw .log(error)
         }
-        entries.sort { $0.entry.seconds < $1.entry.seconds }
-        for (lane, entry) in entries { window.restore(entry, of: lane) }
-        return window
     }
 
     private func startThreads(

@@ -3,7 +3,7 @@
 /// Paths are absolute or relative to the process; parts are separated by "/". Calls block, and are made on a lane's own thread
 /// or during start, never on an event loop.
 package protocol FileSystem: Sendable {
-    /// Creates the directory; does nothing if it exists.
+    /// Creates the directory if it is not there, and makes its name lasting in either case.
     func createDirectory(_ path: String) throws(FileFault)
     /// The names in a directory, in no particular order, without "." and "..".
     func list(_ path: String) throws(FileFault) -> [String]

@@ -23,6 +23,8 @@ struct ImportDirectionTests {
             "IngestServer", "OpsServer", "COpenSSL",
         ],
         "AgentKit": ["CLibPQ"],
+        "SimulationKit": ["Records", "SegmentedLog", "Delivery", "CChecksum"],
+        "simulate": ["SimulationKit"],
         "LocalPostgres": [],
         "forebay": [
             "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "DurableQueue", "LibPQClient",
@@ -42,7 +44,7 @@ struct ImportDirectionTests {
     ]
 
     /// Targets without files, sockets, clocks or tasks, so that they run under simulated faults.
-    static let pure: Set<String> = ["Records", "IngestFormats", "SegmentedLog", "Delivery"]
+    static let pure: Set<String> = ["Records", "IngestFormats", "SegmentedLog", "Delivery", "SimulationKit"]
 
     /// Modules that open files or sockets, read clocks or start tasks. FoundationEssentials may be used for its JSON alone.
     static let impureModules: Set<String> = [

@@ -1,3 +1,4 @@
+import SimulationKit
 import Testing
 
 @testable import Delivery
@@ -40,7 +41,7 @@ struct BatchSizeTests {
     }
 
     @Test func refusalsCostNoMoreThanWhatLanded() {
-        var random = SeededGenerator(seed: 11)
+        var random = SplitMix(seed: 11)
         for _ in 0..<200 {
             var size = size(Int.random(in: 1...20_000, using: &random))
             var (refused, landed, start) = (0, 0, size.rows)

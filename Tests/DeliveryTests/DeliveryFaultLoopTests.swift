@@ -1,6 +1,7 @@
 import Delivery
 import Glibc
 import Records
+import SimulationKit
 import Testing
 
 /// Method: many small worlds, each from a seed. Every port may fail at every call; the process is killed at random; a replica
@@ -23,28 +24,20 @@ struct DeliveryFaultLoopTests {
         }
     }
 
-    @Test(arguments: [
-        (FakePostgres.Omissions.compareAndSet, false), (.askingTheLedger, false), (FakePostgres.Omissions(), true),
-    ])
-    func plantedFaultsAreNoticed(omissions: FakePostgres.Omissions, lazyLetters: Bool) {
-        let noticed = (UInt64(0)..<300).contains {
-            Self.run(seed: $0, omissions: omissions, lazyLetters: lazyLetters) != nil
-        }
+    @Test(arguments: [Plant.noCompareAndSet, .blindResend, .letterAfterLedger])
+    func plantedFaultsAreNoticed(plant: Plant) {
+        let noticed = (UInt64(0)..<300).contains { Self.run(seed: $0, plant: plant) != nil }
         #expect(noticed)
     }
 
     /// Returns what went wrong.
-    static func run(
-        seed: UInt64,
-        omissions: FakePostgres.Omissions = [],
-        lazyLetters: Bool = false
-    ) -> String? {
-        var random = SeededGenerator(seed: seed)
+    static func run(seed: UInt64, plant: Plant? = nil) -> String? {
+        var random = SplitMix(seed: seed)
         var settings = DeliverySettings()
         settings.initialRows = Int.random(in: 1...20, using: &random)
         settings.maximumRows = 64
         settings.maximumBytes = 700
-        let world = DeliveryWorld(settings: settings, omissions: omissions, lazyLetters: lazyLetters)
+        let world = DeliveryWorld(settings: settings, plant: plant)
         // Rows are grouped by their padding in half of the worlds.
         if random.chance(0.5) { world.queue.grouping = [1] }
         let trouble = Trouble(seed: seed &* 31 &+ 7)
@@ -73,11 +66,11 @@ struct DeliveryFaultLoopTests {
 
 /// What befalls a world.
 private final class Trouble {
-    private var random: SeededGenerator
+    private var random: SplitMix
     var isOver = false
 
     init(seed: UInt64) {
-        random = SeededGenerator(seed: seed)
+        random = SplitMix(seed: seed)
     }
 
     func install(in world: DeliveryWorld) {
@@ -85,7 +78,7 @@ private final class Trouble {
         let share = shares.randomElement(using: &random)!
         world.session.nextBreak = { [self] in
             guard !isOver, random.chance(share) else { return nil }
-            let breaks: [FakeSession.Break] = [
+            let breaks: [SimulatedSession.Break] = [
                 .refusedAtTheDoor, .claimLostBefore, .claimLostAfter, .lostWhileSending, .lostRolledBack,
                 .lostCommitted, .lostUnderWay, .server("53100", .sending), .server("57P01", .committing),
                 .server("40001", .committing), .server("25006", .sending), .server("XX000", .sending),
@@ -95,11 +88,11 @@ private final class Trouble {
         }
         world.queue.fails = { [self] in !isOver && random.chance(share / 3) }
         world.postgres.orphanEnd = { [self] in
-            let ends: [FakePostgres.OrphanEnd] = [.commits, .rollsBack, .arrivesLate]
+            let ends: [SimulatedPostgres.OrphanEnd] = [.commits, .rollsBack, .arrivesLate]
             return ends.randomElement(using: &random)!
         }
         world.postgres.naming = { [self] in
-            let ways: [FakePostgres.Naming] = [.right, .none, .wrong]
+            let ways: [SimulatedPostgres.Naming] = [.right, .none, .wrong]
             return ways.randomElement(using: &random)!
         }
         let period = Int.random(in: 2...9, using: &random)
@@ -108,7 +101,7 @@ private final class Trouble {
         }
     }
 
-    func appendBlock(to world: DeliveryWorld, using random: inout SeededGenerator) {
+    func appendBlock(to world: DeliveryWorld, using random: inout SplitMix) {
         let count = Int.random(in: 1...30, using: &random)
         let first = world.queue.durable.advanced(by: 1)
         world.queue.append(
@@ -121,9 +114,9 @@ private final class Trouble {
         let share = [0, 0, 0.02, 0.5, 1].randomElement(using: &random)!
         for index in 0..<count where random.chance(share) {
             if random.chance(0.7) {
-                world.postgres.poison.insert(first.advanced(by: index))
+                world.postgres.poison.insert(first.advanced(by: index).event)
             } else {
-                world.postgres.deferredPoison.insert(first.advanced(by: index))
+                world.postgres.deferredPoison.insert(first.advanced(by: index).event)
             }
         }
     }
@@ -134,10 +127,10 @@ private final class Trouble {
             return "the ledger is at \(world.position), the queue at \(world.queue.durable)"
         }
         let bad = world.postgres.poison.union(world.postgres.deferredPoison)
-        if let wronged = world.deadLettered(.poison).first(where: { !bad.contains($0) }) {
+        if let wronged = world.deadLettered(.poison).first(where: { !bad.contains($0.event) }) {
             return "\(wronged) was dead-lettered as poison and is not"
         }
-        if let landed = bad.first(where: { world.postgres.copies(of: $0) > 0 }) {
+        if let landed = bad.first(where: { world.postgres.copies(of: Offset($0.rawValue)) > 0 }) {
             return "\(landed) is poison and in the database"
         }
         let corrupt = world.queue.corrupt

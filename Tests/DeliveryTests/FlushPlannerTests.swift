@@ -1,4 +1,5 @@
 import Records
+import SimulationKit
 import Testing
 
 @testable import Delivery
@@ -43,12 +44,12 @@ struct FlushPlannerTests {
     }
 
     private func sent(_ plan: FlushPlan) -> [UInt64] {
-        plan.parts.flatMap(\.slices).flatMap { FakeQueue.offsets(in: $0.chunk.bytes[$0.range]) }.map(\.rawValue)
+        plan.parts.flatMap(\.slices).flatMap { EventRows.events(in: $0.chunk.bytes[$0.range]) ?? [] }.map(\.rawValue)
             .sorted()
     }
 
     private func aside(_ plan: FlushPlan) -> [UInt64] {
-        plan.letters.flatMap { FakeQueue.offsets(in: $0.bytes[...]) }.map(\.rawValue)
+        plan.letters.flatMap { EventRows.events(in: $0.bytes[...]) ?? [] }.map(\.rawValue)
     }
 
     @Test func everythingGoesIfItFits() throws {

@@ -1,5 +1,6 @@
 import Delivery
 import Records
+import SimulationKit
 import Testing
 
 /// Method: the story of a lane, told step by step with fake neighbours: what it asks of them, what it says, and what it waits for.

@@ -1,5 +1,6 @@
 import Delivery
 import Records
+import SimulationKit
 import Testing
 
 /// Method: two streams share a lane; the table of one goes away and comes back.

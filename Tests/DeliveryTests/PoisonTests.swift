@@ -1,5 +1,6 @@
 import Delivery
 import Records
+import SimulationKit
 import Testing
 
 /// Method: a lane of known rows, some of them bad, delivered to a fake server that names the row, or does not, or names a wrong one. Bad
@@ -14,7 +15,7 @@ struct PoisonTests {
         settings.maximumRows = 400
         let world = DeliveryWorld(settings: settings)
         for _ in 0..<20 { world.queue.append(100) }
-        var random = SeededGenerator(seed: 5)
+        var random = SplitMix(seed: 5)
         let bad = Set((1...UInt64(2_000)).map { Offset($0) }.filter { _ in random.chance(share) })
         switch kind {
         case .named: world.postgres.naming = { .right }
@@ -22,7 +23,8 @@ struct PoisonTests {
         case .misnamed: world.postgres.naming = { .wrong }
         case .deferred: break
         }
-        if kind == .deferred { world.postgres.deferredPoison = bad } else { world.postgres.poison = bad }
+        let events = Set(bad.map(\.event))
+        if kind == .deferred { world.postgres.deferredPoison = events } else { world.postgres.poison = events }
 
         #expect(world.drain(within: 100_000) != nil)
         #expect(world.deadLettered(.poison) == bad.sorted())
@@ -36,11 +38,11 @@ struct PoisonTests {
     @Test func aBadRowCostsItselfOnly() {
         let world = DeliveryWorld()
         world.queue.append(100)
-        world.postgres.poison = [Offset(37)]
+        world.postgres.poison = [EventID(37)]
         world.drain()
         #expect(world.deadLetters.letters.map(\.first) == [Offset(37)])
         let letter = world.deadLetters.letters[0]
-        #expect(FakeQueue.offsets(in: letter.bytes[...]) == [Offset(37)])
+        #expect(EventRows.events(in: letter.bytes[...]) == [EventID(37)])
         #expect(
             letter.reason
                 == DeadLetter.Reason(sqlState: "23514", message: "violates check constraint", constraint: "positive")
@@ -61,7 +63,7 @@ struct PoisonTests {
         let world = DeliveryWorld()
         world.queue.grouping = [1]
         for block in 0..<10 { world.queue.append(10, padding: block % 3) }
-        world.postgres.poison = [Offset(37), Offset(64)]
+        world.postgres.poison = [EventID(37), EventID(64)]
         world.drain()
         #expect(world.session.flushes[0].parts[0].sequence != nil)
         #expect(world.deadLettered(.poison) == [Offset(37), Offset(64)])
@@ -73,7 +75,7 @@ struct PoisonTests {
         let world = DeliveryWorld()
         world.queue.grouping = [1]
         for block in 0..<10 { world.queue.append(10, padding: block % 3) }
-        world.postgres.deferredPoison = [Offset(64)]
+        world.postgres.deferredPoison = [EventID(64)]
         world.drain()
         #expect(world.deadLettered(.poison) == [Offset(64)])
         let sequences = world.session.flushes.map { $0.parts.first?.sequence != nil }
@@ -84,7 +86,7 @@ struct PoisonTests {
     @Test func aLineThatMayBeAnotherRowsIsTriedAlone() {
         let world = DeliveryWorld()
         world.queue.append(100)
-        world.postgres.poison = [Offset(37)]
+        world.postgres.poison = [EventID(37)]
         world.postgres.naming = { .wrong }
         world.drain()
         #expect(world.deadLetters.letters.map(\.first) == [Offset(37)])
@@ -95,7 +97,7 @@ struct PoisonTests {
     @Test func withoutALineTheSuspectsAreHalved() {
         let world = DeliveryWorld()
         world.queue.append(8)
-        world.postgres.deferredPoison = [Offset(6)]
+        world.postgres.deferredPoison = [EventID(6)]
         world.drain()
         #expect(world.deadLetters.letters.map(\.first) == [Offset(6)])
         // 1 to 8 refused, 1 to 4 land, 5 and 6 refused, 5 lands, 6 is refused alone, 7 and 8 land.
@@ -105,7 +107,7 @@ struct PoisonTests {
     @Test func aLedgerThatMovedMeanwhileIsClaimedAgain() {
         let world = DeliveryWorld()
         world.queue.append(10)
-        world.postgres.poison = [Offset(4)]
+        world.postgres.poison = [EventID(4)]
         world.step(awaited: Offset(10))
         world.step(awaited: Offset(10))
         #expect(world.postgres.refusals == 1)
@@ -119,7 +121,7 @@ struct PoisonTests {
     @Test func theLetterIsRecordedBeforeTheLedgerPasses() {
         let world = DeliveryWorld()
         world.queue.append(3)
-        world.postgres.poison = [Offset(2)]
+        world.postgres.poison = [EventID(2)]
         world.deadLetters.setFault { _ in 0 }
         world.drain(within: 50)
         // The store takes nothing, so the ledger stays before the bad row, however often it is tried.
@@ -134,7 +136,7 @@ struct PoisonTests {
     @Test func aRecordedRowIsNeverSentAgain() {
         let world = DeliveryWorld()
         world.queue.append(3)
-        world.postgres.poison = [Offset(2)]
+        world.postgres.poison = [EventID(2)]
         let before = world.postgres.state
         world.drain()
         // A replica takes over that has nothing yet, and its table takes the row that was refused.

@@ -1,4 +1,5 @@
 import Records
+import SimulationKit
 import Testing
 
 @testable import Delivery
@@ -60,7 +61,7 @@ struct RowGrouperTests {
     }
 
     private func random(_ count: Int, seed: UInt64) -> [Row] {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix(seed: seed)
         return (0..<count).map { _ in
             let service = Int.random(in: 0..<6, using: &random)
             let endpoint = Int.random(in: 0..<4, using: &random)

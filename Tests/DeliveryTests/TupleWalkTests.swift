@@ -1,4 +1,5 @@
 import Records
+import SimulationKit
 import Testing
 
 @testable import Delivery
@@ -9,7 +10,7 @@ struct TupleWalkTests {
         RowChunk(fingerprint: Fingerprint(1), first: Offset(1), count: count, bytes: bytes)
     }
 
-    private let rows = (-1...3).map { FakeQueue.tuple(Offset(1), padding: $0) }
+    private let rows = (-1...3).map { EventRows.tuple(EventID(1), padding: $0) }
 
     @Test func rowsAreFoundWhereTheyBegin() throws {
         var walk = TupleWalk(chunk(rows.flatMap(\.self), count: rows.count))

@@ -4,6 +4,7 @@
 import Glibc
 import Records
 import SegmentedLog
+import SimulationKit
 import Testing
 
 @Suite struct CrashLoopTests {
@@ -97,11 +98,11 @@ private struct CrashRun {
     private mutating func live() throws {
         let disk = fixture.disk
         let isHard = random.below(3) == 0
-        disk.writeFailures = isHard ? 30 : 0
-        disk.syncFailures = isHard ? 30 : 0
-        disk.allocationFailures = random.below(4) == 0 ? 100 : 0
-        disk.crashAfter = random.below(4) == 0 ? nil : random.below(60)
-        for _ in 0..<random.below(25) where !disk.hasCrashed {
+        disk.failures.writes = isHard ? 30 : 0
+        disk.failures.syncs = isHard ? 30 : 0
+        disk.failures.allocations = random.below(4) == 0 ? 100 : 0
+        disk.fuse.left = random.below(4) == 0 ? nil : random.below(60)
+        for _ in 0..<random.below(25) where !disk.fuse.isBlown {
             fixture.now = WallTime(microseconds: fixture.now.rawValue + UInt64(random.below(7_000_000)))
             switch random.below(12) {
             case 0: try trim()
@@ -141,12 +142,12 @@ private struct CrashRun {
                 case .full:
                     fates[number]?.fate = .failed
                 case .failed:
-                    let wentOn = fixture.log.readOnlyReason == nil && !fixture.disk.hasCrashed
+                    let wentOn = fixture.log.readOnlyReason == nil && !fixture.disk.fuse.isBlown
                     fates[number]?.fate = wentOn ? .failed : .unknown
                 }
             }
             start += result.taken
-            if fixture.disk.hasCrashed { return }
+            if fixture.disk.fuse.isBlown { return }
         }
     }
 
@@ -176,9 +177,9 @@ private struct CrashRun {
     }
 
     private mutating func stop() throws {
-        fixture.disk.writeFailures = 0
-        fixture.disk.syncFailures = 0
-        fixture.disk.allocationFailures = 0
+        fixture.disk.failures.writes = 0
+        fixture.disk.failures.syncs = 0
+        fixture.disk.failures.allocations = 0
         if random.below(3) == 0 { fixture.disk.processEnd() } else { fixture.disk.powerCut() }
         try fixture.reopen()
     }

@@ -1,6 +1,7 @@
 // Encryption at rest: nothing readable on the disk, rotation by segment, a missing key, tampering.
 import Records
 import SegmentedLog
+import SimulationKit
 import Testing
 
 @Suite struct EncryptionTests {

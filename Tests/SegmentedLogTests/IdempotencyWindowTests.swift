@@ -1,6 +1,7 @@
 // The window against a dictionary, with random keys; and each rule by itself.
 import Records
 import SegmentedLog
+import SimulationKit
 import Testing
 
 @Suite struct IdempotencyWindowTests {

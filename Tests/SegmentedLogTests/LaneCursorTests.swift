@@ -1,6 +1,7 @@
 // Reading: exact beginnings, limits, going back, holes.
 import Records
 import SegmentedLog
+import SimulationKit
 import Testing
 
 @Suite struct LaneCursorTests {

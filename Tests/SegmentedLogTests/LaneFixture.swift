@@ -2,6 +2,7 @@
 import Glibc
 import Records
 import SegmentedLog
+import SimulationKit
 
 /// Rows whose single field tells which request they belong to, which of its rows they are, and of how many.
 struct RowStamp: Hashable {
@@ -75,7 +76,7 @@ final class LaneFixture {
     static let key = LaneKey(queue: QueueID(high: 0x1122, low: 0x3344), lane: LaneID(1))
     static let directory = "q/lanes/\(key)"
 
-    let disk: FaultyDisk
+    let disk: SimulatedDisk
     var options: LogOptions
     var keyRing = KeyRing()
     private(set) var context: LogContext
@@ -94,15 +95,16 @@ final class LaneFixture {
         budget: Int = 1 << 30
     ) throws {
         self.seed = seed
-        disk = FaultyDisk(seed: seed)
+        disk = SimulatedDisk(seed: seed)
         for directory in ["q", "q/lanes", "q/layouts"] { try disk.createDirectory(directory) }
+        disk.settle()
         options = LogOptions(segmentBytes: segmentBytes, blockBytes: blockBytes, groupBytes: 8 << 10, sync: sync)
         self.keyRing = keyRing
         (context, log, report, cursor) = try Self.open(disk, options, keyRing, seed: seed, budget: budget)
     }
 
     private static func open(
-        _ disk: FaultyDisk,
+        _ disk: SimulatedDisk,
         _ options: LogOptions,
         _ keyRing: KeyRing,
         seed: UInt64,
@@ -118,6 +120,7 @@ final class LaneFixture {
             entropy: Entropy(SplitMix(seed: seed &+ UInt64(disk.syncs) &* 77))
         )
         let opened = try LaneRecovery.open(key, in: directory, context: context)
+        try disk.syncDirectory("q/lanes")
         context.budget.add(opened.bytes)
         return (
             context, opened.log, opened.report, LaneCursor(catalogue: opened.log.catalogue, context: context)

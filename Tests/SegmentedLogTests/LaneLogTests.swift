@@ -1,6 +1,7 @@
 // Group commits, rotation, and what follows a call that fails, each as a story of a few lines.
 import Records
 import SegmentedLog
+import SimulationKit
 import Testing
 
 @Suite struct LaneLogTests {
@@ -81,11 +82,12 @@ import Testing
     @Test func aFailedSyncIsFinalAndItsRowsNeverComeBack() throws {
         let lane = try LaneFixture()
         lane.append(1)
-        lane.disk.syncFailures = 1000
+        lane.disk.failures.syncs = 1000
         let failed = lane.append(2, rows: 3)
         guard case .failed = failed.ending else { return #expect(Bool(false)) }
         #expect(lane.log.readOnlyReason != nil, "no segment can be synced either")
-        lane.disk.syncFailures = 0
+        #expect(failed.isInDoubt, "so a crash may bring the rows back")
+        lane.disk.failures.syncs = 0
         #expect(lane.append(3).ending != .durable, "it tries again after a pause only")
         lane.now = WallTime(microseconds: lane.now.rawValue + 6_000_000)
         let result = lane.append(4)
@@ -98,11 +100,11 @@ import Testing
     @Test func aReadOnlyLaneIsRevivedWithoutAnAppend() throws {
         let lane = try LaneFixture()
         lane.append(1)
-        lane.disk.syncFailures = 1000
+        lane.disk.failures.syncs = 1000
         lane.append(2)
         lane.log.revive(at: lane.now)
         #expect(lane.log.readOnlyReason != nil)
-        lane.disk.syncFailures = 0
+        lane.disk.failures.syncs = 0
         lane.now = WallTime(microseconds: lane.now.rawValue + 6_000_000)
         lane.log.revive(at: lane.now)
         #expect(lane.log.readOnlyReason == nil)
@@ -111,7 +113,7 @@ import Testing
     @Test func attemptsOnABadDiskDoNotFillIt() throws {
         let lane = try LaneFixture()
         lane.append(1)
-        lane.disk.syncFailures = 1000
+        lane.disk.failures.syncs = 1000
         for _ in 0..<20 {
             lane.append(2)
             lane.now = WallTime(microseconds: lane.now.rawValue + 6_000_000)
@@ -145,13 +147,13 @@ import Testing
 
     @Test func aFileSystemWithoutSpaceIsFullNotBroken() throws {
         let lane = try LaneFixture()
-        lane.disk.allocationFailures = 1000
+        lane.disk.failures.allocations = 1000
         #expect(lane.append(1).ending == .full)
         #expect(try lane.disk.list(LaneFixture.directory).isEmpty)
-        lane.disk.allocationFailures = 0
-        lane.disk.available = 1000
+        lane.disk.failures.allocations = 0
+        lane.disk.capacity = lane.disk.usedBytes + 1000
         #expect(lane.append(1).ending == .full)
-        lane.disk.available = 1 << 30
+        lane.disk.capacity = nil
         #expect(lane.append(1).ending == .durable)
     }
 
@@ -162,10 +164,10 @@ import Testing
         while try lane.segmentNames.count < 3 { lane.append(2, padding: 200) }
         for attempt in 1...2 {
             try lane.reopen()
-            lane.disk.writeFailures = attempt == 1 ? 1000 : 0
+            lane.disk.failures.writes = attempt == 1 ? 1000 : 0
             let history = KeyHistory(context: lane.context, catalogue: lane.catalogue)
             #expect(try history.load(notBefore: 0, limit: 10).count == 1)
-            lane.disk.writeFailures = 0
+            lane.disk.failures.writes = 0
             _ = try history.writeSidecars()
             #expect(try lane.disk.list(LaneFixture.directory).count { $0.hasSuffix(".keys") } == 3)
         }

@@ -1,6 +1,7 @@
 // Tuples, sidecars, file names, hints, budgets: small formats and sums.
 import Records
 import SegmentedLog
+import SimulationKit
 import Testing
 
 @Suite struct SmallFormatsTests {
@@ -59,7 +60,7 @@ import Testing
     }
 
     @Test func damagedHintsAreNoHints() throws {
-        let disk = FaultyDisk(seed: 1)
+        let disk = SimulatedDisk(seed: 1)
         try disk.createDirectory("d")
         #expect(LaneHints.read("d", on: disk) == LaneHints())
         let hints = LaneHints(
@@ -89,7 +90,7 @@ import Testing
 
     /// Found by fuzzing: with such a watermark the lane had no offset left to give out, and the process stopped.
     @Test func hintsBeyondAnyOffsetAreNoHints() throws {
-        let disk = FaultyDisk(seed: 1)
+        let disk = SimulatedDisk(seed: 1)
         try disk.createDirectory("lane")
         for (durable, isBelieved) in [(UInt64.max - 1, false), (UInt64.max / 2, false), (UInt64.max / 2 - 1, true)] {
             let hints = LaneHints(

@@ -3,6 +3,7 @@
 import CChecksum
 import Records
 import SegmentedLog
+import SimulationKit
 import Testing
 
 @Suite struct TornTailTests {

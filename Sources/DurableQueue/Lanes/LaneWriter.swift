@@ -229,25 +229,12 @@ final class LaneWriter: Sendable {
         _ completions: inout Completions
     ) -> Int {
         let metrics = surroundings.metrics
+        let rows = result.settle(requests, of: lane.key) { request, outcome in
+            if case .failed = outcome { metrics.failedRequests.add() }
+            report(outcome, for: request, inDoubtOf: result.isInDoubt ? lane.key : nil, &completions)
+        }
         switch result.ending {
         case .durable:
-            var last = Offset(result.first.rawValue - 1)
-            for index in requests.indices {
-                let request = requests[index]
-                if let reason = result.refused[index] {
-                    metrics.failedRequests.add()
-                    report(.failed(reason: reason), for: request, &completions)
-                    continue
-                }
-                last = last.advanced(by: request.batch.rowCount)
-                let outcome = AppendOutcome.durable(
-                    last: lane.key.position(last),
-                    count: request.batch.rowCount,
-                    repeated: false
-                )
-                report(outcome, for: request, &completions)
-            }
-            let rows = Int(last.rawValue + 1 - result.first.rawValue)
             guard rows > 0 else { return 0 }
             metrics.commits.add()
             metrics.commitEvents.record(rows)
@@ -255,7 +242,6 @@ final class LaneWriter: Sendable {
             metrics.writtenBytes.add(result.bytes)
             metrics.acceptedEvents.add(rows)
             metrics.acceptedRequests.add(requests.count - result.refused.count)
-            return rows
         case .full:
             full.store(true, ordering: .relaxed)
             metrics.fullRequests.add(requests.count)
@@ -263,25 +249,27 @@ final class LaneWriter: Sendable {
                 "no room for another segment; refusing until there is",
                 metadata: ["lane": "\(lane.key)"]
             )
-            for request in requests { report(.full, for: request, &completions) }
             surroundings.needsCare()
         case .failed(let reason):
             metrics.failedCommits.add()
-            metrics.failedRequests.add(requests.count)
             surroundings.log.critical(
                 "a group commit failed",
                 metadata: ["lane": "\(lane.key)", "reason": "\(reason)"]
             )
-            for request in requests { report(.failed(reason: reason), for: request, &completions) }
         }
-        return 0
+        return rows
     }
 
     /// Notes the outcome for the one who asked, and for those who asked the same while it was under way.
-    private func report(_ outcome: AppendOutcome, for request: AppendRequest, _ completions: inout Completions) {
+    private func report(
+        _ outcome: AppendOutcome,
+        for request: AppendRequest,
+        inDoubtOf lane: LaneKey?,
+        _ completions: inout Completions
+    ) {
         completions.add(request.sink, request.token, outcome)
         guard let keyed = request.keyed else { return }
-        for waiter in surroundings.keys.settle(keyed, outcome) {
+        for waiter in surroundings.keys.settle(keyed, outcome, inDoubtOf: lane) {
             completions.add(waiter.sink, waiter.token, waiter.outcome)
         }
     }
@@ -301,6 +289,7 @@ final class LaneWriter: Sendable {
                     metadata: ["lane": "\(lane.key)", "reason": "\(reason)"]
                 )
             } else {
+                surroundings.keys.endDoubts(of: lane.key)
                 surroundings.log.notice("the lane can be written again", metadata: ["lane": "\(lane.key)"])
             }
         }

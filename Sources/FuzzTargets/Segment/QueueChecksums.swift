@@ -55,13 +55,13 @@ struct QueueChecksums {
     }
 
     func mendLetters(_ bytes: inout [UInt8], number: UInt64) {
-        guard fixes, bytes.count >= 64 else { return }
+        guard fixes, bytes.count >= 512 else { return }
         if identifies { bytes.store(number, at: 16) }
         bytes.store(Self.sum(bytes, 0..<60), at: 60)
-        var position = 64
+        var position = 512
         while position + 48 <= bytes.count {
             guard bytes.field(at: position) == Self.frame else {
-                position += 8
+                position += 512
                 continue
             }
             if identifies {
@@ -76,7 +76,7 @@ struct QueueChecksums {
                 bytes.store(Self.sum(bytes, rowStart..<end), at: position + 36)
                 bytes.store(Self.sum(bytes, position + 8..<rowStart), at: position + 4)
             }
-            position = (end + 7) & ~7
+            position = (end + 511) & ~511
         }
     }
 

@@ -12,6 +12,8 @@ extension DeadLetterLog {
             let directory = LetterDirectory(path: directory, files: files)
             try files.createDirectory(directory.path)
             try directory.removeUnfinished()
+            // A process that was stopped between a rename and its sync leaves a name that is seen and does not last.
+            try directory.sync()
             var reading = OpeningReader(directory: directory)
             try reading.read(directory.numbers())
             return DeadLetterLog(
@@ -79,10 +81,9 @@ private struct OpeningReader {
         opening.corrupt += corrupt.map { .init(path: path, bytes: $0.0, reason: $0.1) }
         state.index.update(file: number) { $0.isCorrupt = !corrupt.isEmpty }
         guard isLast, let header = scan.header else { return }
-        if !ending.tail.isEmpty {
-            try scan.file.truncate(ending.end)
-            try scan.file.sync()
-        }
+        if !ending.tail.isEmpty { try scan.file.truncate(ending.end) }
+        // Frames that a stopped process had written and not synced are seen, and a power cut could still take them: what is believed is on disk.
+        try scan.file.sync()
         state.index.update(file: number) { $0.end = ending.end }
         state.current = DeadLetterLog.Current(
             number: number,

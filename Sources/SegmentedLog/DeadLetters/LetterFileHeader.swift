@@ -1,9 +1,9 @@
 import CChecksum
 
-/// The first 64 bytes of a dead-letter file. Format: "Dead-letter format", section "Header".
+/// The first sector of a dead-letter file. Format: "Dead-letter format", section "Header".
 struct LetterFileHeader: Hashable, Sendable {
-    static let size = 64
-    static let version: UInt16 = 1
+    static let size = Sector.byteCount
+    static let version: UInt16 = 2
     /// "All of the file before counts."
     static let wholeFile = UInt64.max
 
@@ -39,6 +39,7 @@ struct LetterFileHeader: Hashable, Sendable {
         writer.write(firstID)
         writer.writeZeros(4)
         writer.write(forebay_crc32c(0, writer.bytes, 60))
+        writer.writeZeros(Self.size - writer.bytes.count)
         return writer.bytes
     }
 

@@ -3,7 +3,8 @@ import CChecksum
 /// What one call records, as bytes. Format: "Dead-letter format", section "Frame".
 struct LetterFrame: Hashable, Sendable {
     static let headerSize = 48
-    static let alignment = 8
+    /// A sector that holds an acknowledged frame is never written again: a torn write could take the frame with it.
+    static let alignment = Sector.byteCount
     /// Of entries, and of rows.
     static let maximumPart = 64 << 20
 

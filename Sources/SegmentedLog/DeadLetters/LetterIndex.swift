@@ -152,7 +152,8 @@ struct LetterIndex {
 
     /// Forgets positions that the queue has trimmed: they can't be sent again.
     mutating func forget(_ lane: LaneKey, through trimmed: Offset) {
-        recorded[lane]?.remove(contentsOf: 0..<(trimmed.rawValue + 1))
+        let end = trimmed.rawValue == .max ? .max : trimmed.rawValue + 1
+        recorded[lane]?.remove(contentsOf: 0..<end)
         if recorded[lane]?.isEmpty ?? false { recorded[lane] = nil }
     }
 

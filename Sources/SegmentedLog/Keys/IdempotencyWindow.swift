@@ -54,6 +54,24 @@ package struct IdempotencyWindow: Sendable {
         windowSeconds = UInt32(clamping: max(0, window.components.seconds))
     }
 
+    /// The window that the lanes' histories hold, as it stood when the process before this one ended. Called when a queue is opened.
+    package static func restored(
+        from histories: [KeyHistory],
+        maxEntries: Int,
+        window span: Duration,
+        at now: WallTime
+    ) throws(LogFault) -> IdempotencyWindow {
+        var window = IdempotencyWindow(maxEntries: maxEntries, window: span)
+        let oldest = now.seconds > window.windowSeconds ? now.seconds - window.windowSeconds : 0
+        var entries: [(lane: LaneKey, entry: KeyEntry)] = []
+        for history in histories {
+            entries += try history.load(notBefore: oldest, limit: maxEntries).map { (history.catalogue.key, $0) }
+        }
+        entries.sort { $0.entry.seconds < $1.entry.seconds }
+        for (lane, entry) in entries { window.restore(entry, of: lane) }
+        return window
+    }
+
     /// Looks a key up, and notes it as in flight if it is new.
     package mutating func begin(_ request: KeyedRequest, at seconds: UInt32) -> Verdict {
         forget(before: seconds)

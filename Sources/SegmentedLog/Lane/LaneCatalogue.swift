@@ -47,6 +47,8 @@ package final class LaneCatalogue: Sendable {
     struct State {
         /// By base, growing. The last one is the one written to, or was.
         var segments: [Segment]
+        /// Trimmed, and their files are not gone for good; oldest first.
+        var leaving: [Segment] = []
         /// The last offset that may be read.
         var end: Offset
         /// Where the readable bytes of the last segment end.
@@ -153,9 +155,19 @@ package final class LaneCatalogue: Sendable {
         }
     }
 
+    var leaving: [Segment] { state.withLock { $0.leaving } }
+
     /// Takes a segment off the list, before its file goes.
+    func dismiss(_ base: Offset) {
+        state.withLock { state in
+            guard let index = state.segments.firstIndex(where: { $0.base == base }) else { return }
+            state.leaving.append(state.segments.remove(at: index))
+        }
+    }
+
+    /// The file of a dismissed segment is gone for good.
     func forget(_ base: Offset) {
-        state.withLock { state in state.segments.removeAll { $0.base == base } }
+        state.withLock { state in state.leaving.removeAll { $0.base == base } }
     }
 
     func addOrphan(_ orphan: Orphan) {

@@ -58,17 +58,30 @@ package struct LaneHints: Hashable, Sendable {
 
     /// The hints of a lane; all zero if there are none that can be believed.
     package static func read(_ directory: String, on fileSystem: any FileSystem) -> LaneHints {
+        (try? readLasting(directory, on: fileSystem)) ?? LaneHints()
+    }
+
+    /// The hints of a lane that has no segment, where they are what tells where its offsets end; all zero if there are none.
+    /// - Throws: if they are there and the file system would not read them.
+    static func readLasting(_ directory: String, on fileSystem: any FileSystem) throws(FileFault) -> LaneHints {
         do throws(FileFault) {
-            guard let bytes = try DurableFile.read("\(directory)/\(LaneFiles.watermarks)", on: fileSystem) else {
-                return LaneHints()
-            }
-            return decode(bytes) ?? LaneHints()
+            let bytes = try DurableFile.read("\(directory)/\(LaneFiles.watermarks)", on: fileSystem)
+            return bytes.flatMap(decode) ?? LaneHints()
         } catch {
-            return LaneHints()
+            if error.isMissing { return LaneHints() }
+            throw error
         }
     }
 
-    package func write(_ directory: String, on fileSystem: any FileSystem) throws(FileFault) {
+    /// - Parameter lasting: the lane has no segment that would tell where its offsets end, so that the hint is all there is.
+    package func write(
+        _ directory: String,
+        on fileSystem: any FileSystem,
+        lasting: Bool = false
+    ) throws(FileFault) {
+        if lasting {
+            return try DurableFile.replace(LaneFiles.watermarks, in: directory, with: encoded(), on: fileSystem)
+        }
         try DurableFile.replaceLoosely(LaneFiles.watermarks, in: directory, with: encoded(), on: fileSystem)
     }
 }

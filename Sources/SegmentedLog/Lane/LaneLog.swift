@@ -25,6 +25,33 @@ package final class LaneLog {
         package var ending: Ending
         /// Requests among those taken that can't be stored, by their index; they have no offsets.
         package var refused: [Int: String]
+        /// The ending is a failure, and no new segment excludes the rows: until the lane can be written again, a crash may bring them back.
+        package var isInDoubt = false
+
+        /// Turns the ending into an outcome for each of the requests it is about; returns the rows that became durable.
+        package func settle(
+            _ requests: ArraySlice<AppendRequest>,
+            of lane: LaneKey,
+            _ report: (AppendRequest, AppendOutcome) -> Void
+        ) -> Int {
+            var last = Offset(first.rawValue - 1)
+            for index in requests.indices {
+                let request = requests[index]
+                switch ending {
+                case .durable:
+                    if let reason = refused[index] {
+                        report(request, .failed(reason: reason))
+                        continue
+                    }
+                    let count = request.batch.rowCount
+                    last = last.advanced(by: count)
+                    report(request, .durable(last: lane.position(last), count: count, repeated: false))
+                case .full: report(request, .full)
+                case .failed(let reason): report(request, .failed(reason: reason))
+                }
+            }
+            return Int(last.rawValue + 1 - first.rawValue)
+        }
     }
 
     /// A lane is written to, or rests (no segment has been begun since the start or the last trouble), or nothing can be written.
@@ -134,6 +161,7 @@ package final class LaneLog {
             if context.options.sync == .always { try active.file.sync() }
         } catch {
             result.ending = .failed(fail(error.description, at: now))
+            result.isInDoubt = readOnlyReason != nil
             return result
         }
         result.bytes = group.length

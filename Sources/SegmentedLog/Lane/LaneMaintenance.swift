@@ -12,6 +12,51 @@ package struct LaneMaintenance: Sendable {
         self.catalogue = catalogue
     }
 
+    /// One look around the lane: writes the sidecars of what was sealed, removes those that have outlived the window, trims, and sees to a spare.
+    package func look(_ round: Round, at now: WallTime) throws(LogFault) -> Trimmed {
+        let history = KeyHistory(context: context, catalogue: catalogue)
+        _ = try history.writeSidecars()
+        let span = UInt32(clamping: max(0, round.window.components.seconds))
+        try history.removeOrphans(olderThan: now.seconds > span ? now.seconds - span : 0)
+        let trimmed = try trim(
+            round.retention,
+            replicated: round.replicated,
+            keepsLast: !round.isDraining,
+            isPressed: round.isPressed,
+            at: now
+        )
+        if !round.isDraining { _ = try prepareSpare() }
+        return trimmed
+    }
+
+    /// Writes the lane's hints.
+    package func write(_ hints: LaneHints) throws(FileFault) {
+        try hints.write(catalogue.directory, on: context.fileSystem, lasting: catalogue.segments.isEmpty)
+    }
+
+    /// Removes what is left of a drained lane, whose segments are gone, and the directory if nothing is left in it: sidecars of keys stay until the
+    /// window has passed, a quarantine until an operator removes it.
+    ///
+    /// - Parameter keepsEnd: the lane may be used again, and its offsets must go on where they ended: its watermarks stay.
+    package func removeRest(keepsEnd: Bool) throws(FileFault) {
+        let fileSystem = context.fileSystem
+        let directory = catalogue.directory
+        var isEmpty = !keepsEnd
+        for name in try fileSystem.list(directory) {
+            switch LaneFiles.kind(of: name) {
+            case .spare:
+                let bytes = try fileSystem.open("\(directory)/\(name)", .read).size()
+                try fileSystem.remove("\(directory)/\(name)")
+                context.budget.release(bytes)
+            case .other where name == LaneFiles.watermarks:
+                if !keepsEnd { try fileSystem.remove("\(directory)/\(name)") }
+            case .segment, .keys, .other:
+                isEmpty = false
+            }
+        }
+        if isEmpty { try fileSystem.remove(directory) }
+    }
+
     /// Makes a segment file ahead of time, so that the writer's rotation finds one; false if there is one, or no ample room.
     ///
     /// A spare never takes the last room: as much must be left again. Its blocks are written once, with zeros: a write to a block that
@@ -68,6 +113,33 @@ package struct LaneMaintenance: Sendable {
 }
 
 extension LaneMaintenance {
+    /// What a look around a lane goes by.
+    package struct Round: Hashable, Sendable {
+        package var retention: Retention
+        /// How long idempotency keys are remembered.
+        package var window: Duration
+        /// What may be trimmed: committed, and on all required replicas.
+        package var replicated: Offset
+        /// Nobody writes to the lane any more.
+        package var isDraining: Bool
+        /// The budget is used up: age and bytes of the retention yield.
+        package var isPressed: Bool
+
+        package init(
+            retention: Retention,
+            window: Duration,
+            replicated: Offset,
+            isDraining: Bool,
+            isPressed: Bool
+        ) {
+            self.retention = retention
+            self.window = window
+            self.replicated = replicated
+            self.isDraining = isDraining
+            self.isPressed = isPressed
+        }
+    }
+
     /// What a trim did.
     package struct Trimmed: Hashable, Sendable {
         package var segments = 0
@@ -95,8 +167,14 @@ extension LaneMaintenance {
         )
         var done = Trimmed()
         do throws(FileFault) {
+            while let leaving = catalogue.leaving.first {
+                try remove(leaving, recycles: keepsLast, isPressed: isPressed, at: now, &done)
+            }
             for segment in segments[..<count] {
-                try trim(segment, recycles: keepsLast, isPressed: isPressed, at: now, &done)
+                if !keepsLast, segment.base == segments.last?.base { try rememberEnd(replicated, at: now) }
+                catalogue.dismiss(segment.base)
+                done.segments += 1
+                try remove(segment, recycles: keepsLast, isPressed: isPressed, at: now, &done)
             }
         } catch {
             throw .file(error)
@@ -124,7 +202,15 @@ extension LaneMaintenance {
         return catalogue.segments
     }
 
-    private func trim(
+    /// The last segment's name keeps the offsets. Before it goes, the watermarks have to.
+    private func rememberEnd(_ replicated: Offset, at now: WallTime) throws(FileFault) {
+        let hints = LaneHints(durable: catalogue.end, committed: replicated, replicated: replicated, written: now)
+        try hints.write(catalogue.directory, on: context.fileSystem, lasting: true)
+    }
+
+    /// Removes the file of a segment that is off the list. After a throw it is on the list of those that are to go, ahead of all others: were one
+    /// behind it removed first, a restart would find a gap.
+    private func remove(
         _ segment: LaneCatalogue.Segment,
         recycles: Bool,
         isPressed: Bool,
@@ -132,31 +218,49 @@ extension LaneMaintenance {
         _ done: inout Trimmed
     ) throws(FileFault) {
         let path = catalogue.path(LaneFiles.segment(segment.base))
-        catalogue.forget(segment.base)
-        done.segments += 1
         try KeyHistory(context: context, catalogue: catalogue).outlive(segment, at: now)
         if segment.hasDamage {
             done.quarantined += 1
-            try Self.quarantine(
-                segment.base,
-                of: catalogue,
-                on: context.fileSystem,
-                tag: context.entropy.word()
-            )
-            return
+            try ifThere { () throws(FileFault) in
+                try Self.quarantine(
+                    segment.base,
+                    of: catalogue,
+                    on: context.fileSystem,
+                    tag: context.entropy.word()
+                )
+            }
+            return catalogue.forget(segment.base)
         }
         let spares = catalogue.spares.count
         let isUsable = segment.bytes == context.options.segmentBytes
         if recycles, isUsable, spares < (isPressed ? 1 : context.options.maximumSpares) {
             let name = catalogue.spareName()
-            try context.fileSystem.rename(path, to: catalogue.path(name))
+            let isRenamed = try ifThere { () throws(FileFault) in
+                try context.fileSystem.rename(path, to: catalogue.path(name))
+            }
             try context.fileSystem.syncDirectory(catalogue.directory)
-            catalogue.addSpare(LaneCatalogue.Spare(name: name, bytes: segment.bytes))
-            done.recycled += 1
+            if isRenamed {
+                catalogue.addSpare(LaneCatalogue.Spare(name: name, bytes: segment.bytes))
+                done.recycled += 1
+            }
         } else {
-            try context.fileSystem.remove(path)
+            let isRemoved = try ifThere { () throws(FileFault) in try context.fileSystem.remove(path) }
             try context.fileSystem.syncDirectory(catalogue.directory)
-            context.budget.release(segment.bytes)
+            if isRemoved { context.budget.release(segment.bytes) }
+        }
+        catalogue.forget(segment.base)
+    }
+
+    /// An attempt before this one may have got as far as this, and no further. False if it had; then the file, should it be a spare now, is found, and
+    /// its bytes are counted, by the next start.
+    @discardableResult
+    private func ifThere(_ body: () throws(FileFault) -> Void) throws(FileFault) -> Bool {
+        do throws(FileFault) {
+            try body()
+            return true
+        } catch {
+            if error.isMissing { return false }
+            throw error
         }
     }
 }

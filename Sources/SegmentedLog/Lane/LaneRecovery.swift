@@ -57,6 +57,13 @@ package struct LaneRecovery {
     private mutating func run() throws(LogFault) -> Opened {
         report.hints = LaneHints.read(directory, on: context.fileSystem)
         var (segments, spares) = try inventory()
+        if segments.isEmpty {
+            do throws(FileFault) {
+                report.hints = try LaneHints.readLasting(directory, on: context.fileSystem)
+            } catch {
+                throw .file(error)
+            }
+        }
         var sequence: UInt64 = 1
         var sealed: LaneCatalogue.SealedKeys?
         var endByte = SegmentHeader.byteCount

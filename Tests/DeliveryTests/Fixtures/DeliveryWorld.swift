@@ -1,64 +1,67 @@
 import Delivery
 import Records
+import SimulationKit
 
 /// A lane with all its neighbours, and verbs to tell its story with.
 final class DeliveryWorld {
     let queue = FakeQueue()
-    let clock = FakeClock()
-    let postgres: FakePostgres
+    let clock = SimulatedClock()
+    let postgres: SimulatedPostgres
     let deadLetters: FakeDeadLetters
     let log = EventLog()
     let settings: DeliverySettings
-    private(set) var session: FakeSession
+    private let plant: Plant?
+    private(set) var session: SimulatedSession
     private(set) var delivery: LaneDelivery
     private var restarts: UInt64 = 0
 
     init(
         settings: DeliverySettings = DeliverySettings(),
-        omissions: FakePostgres.Omissions = [],
-        lazyLetters: Bool = false
+        plant: Plant? = nil
     ) {
         self.settings = settings
-        postgres = FakePostgres(omissions: omissions)
-        deadLetters = FakeDeadLetters(isLazy: lazyLetters)
-        session = FakeSession(postgres, clock: clock)
-        delivery = Self.deliver(queue, session, deadLetters, log, clock, settings, seed: 0)
+        self.plant = plant
+        postgres = SimulatedPostgres()
+        postgres.comparesAndSets = plant != .noCompareAndSet
+        deadLetters = FakeDeadLetters()
+        session = SimulatedSession(postgres, clock: clock)
+        delivery = Self.deliver(queue, session, deadLetters, log, clock, settings, plant, seed: 0)
     }
 
     private static func deliver(
         _ queue: FakeQueue,
-        _ session: FakeSession,
+        _ session: SimulatedSession,
         _ deadLetters: FakeDeadLetters,
         _ log: EventLog,
-        _ clock: FakeClock,
+        _ clock: SimulatedClock,
         _ settings: DeliverySettings,
+        _ plant: Plant?,
         seed: UInt64
     ) -> LaneDelivery {
         LaneDelivery(
             lane: FakeQueue.key,
             opened: queue.durable,
             source: queue,
-            destination: session,
-            deadLetters: deadLetters,
+            destination: plant?.destination(session) ?? session,
+            deadLetters: plant?.letters(deadLetters) ?? deadLetters,
             observer: log,
             clock: clock,
             settings: settings,
-            randomness: SeededGenerator(seed: seed)
+            randomness: SplitMix(seed: seed)
         )
     }
 
     /// The process is killed and started again; a transaction may live on in the server.
     func restart() {
         restarts += 1
-        deadLetters.crash()
         let nextBreak = session.nextBreak
-        session = FakeSession(postgres, clock: clock)
+        session = SimulatedSession(postgres, clock: clock)
         session.nextBreak = nextBreak
-        delivery = Self.deliver(queue, session, deadLetters, log, clock, settings, seed: restarts)
+        delivery = Self.deliver(queue, session, deadLetters, log, clock, settings, plant, seed: restarts)
     }
 
     /// The next flushes go wrong in these ways; claims go well meanwhile, unless it is a claim's fault.
-    func breakNext(_ breaks: FakeSession.Break...) {
+    func breakNext(_ breaks: SimulatedSession.Break...) {
         var left = breaks[...]
         session.nextBreak = { [session] in
             guard let next = left.first else { return nil }
@@ -107,17 +110,21 @@ final class DeliveryWorld {
     func broken() -> String? {
         let count = Int(queue.durable.rawValue)
         var aside = Array(repeating: false, count: count + 1)
-        for letter in deadLetters.lasting {
+        for letter in deadLetters.letters {
             for offset in Int(letter.first.rawValue)...Int(letter.last.rawValue) {
                 if aside[offset] { return "\(offset) was dead-lettered twice" }
                 aside[offset] = true
             }
         }
         let position = Int(position.rawValue)
-        let copies = postgres.state.copies
+        let table = postgres.state[FakeQueue.key]
+        let copies = table.copies.map(Int.init)
         var accounted = 0
         for offset in stride(from: 1, through: count, by: 1) {
             let landed = offset < copies.count ? copies[offset] : 0
+            if landed > 0, table.event(at: Offset(UInt64(offset))) != EventID(UInt64(offset)) {
+                return "another row stands at \(offset)"
+            }
             if landed > 1 { return "\(offset) is in the database \(landed) times" }
             if landed == 1, aside[offset] { return "\(offset) is in the database and dead-lettered" }
             if offset <= position, landed == 0, !aside[offset] { return "\(offset) was passed and is nowhere" }
@@ -132,10 +139,29 @@ final class DeliveryWorld {
     /// Whether anything happened since the last call that ``broken()`` looks at.
     func hasChanged() -> Bool {
         let look = [
-            postgres.flushes, postgres.failovers, deadLetters.lasting.count, Int(queue.durable.rawValue),
+            postgres.flushes, postgres.failovers, deadLetters.letters.count, Int(queue.durable.rawValue),
             Int(position.rawValue),
         ]
         defer { lastLook = look }
         return look != lastLook
     }
+}
+
+extension SimulatedPostgres {
+    /// Of the one lane that these tests deliver.
+    func copies(of offset: Offset) -> Int { state[FakeQueue.key].copies(of: offset) }
+
+    func claim() -> LedgerRow { claim(FakeQueue.key) }
+}
+
+extension SimulatedPostgres.State {
+    var ledger: LedgerRow {
+        get { self[FakeQueue.key].ledger }
+        set { self[FakeQueue.key].ledger = newValue }
+    }
+}
+
+extension Offset {
+    /// The event that ``FakeQueue`` has at this offset.
+    var event: EventID { EventID(rawValue) }
 }

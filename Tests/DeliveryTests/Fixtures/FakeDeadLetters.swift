@@ -1,14 +1,13 @@
 import Delivery
 import Records
+import SimulationKit
 import Synchronization
 
-/// A dead-letter store in memory, which tells what is on disk from what a crash would take.
+/// A dead-letter store in memory.
 final class FakeDeadLetters: DeadLetterStore {
     private struct Content {
         var letters: [DeadLetter] = []
         var positions = RangeSet<UInt64>()
-        /// Letters up to here are on disk.
-        var lasting = 0
         var calls = 0
 
         mutating func remember(_ letter: DeadLetter) {
@@ -16,14 +15,8 @@ final class FakeDeadLetters: DeadLetterStore {
         }
     }
 
-    /// A planted fault: letters reach the disk only with the call after, when the ledger may have passed them.
-    private let isLazy: Bool
     private let content = Mutex(Content())
     private let fails: Mutex<@Sendable (Int) -> Int?> = Mutex({ _ in nil })
-
-    init(isLazy: Bool = false) {
-        self.isLazy = isLazy
-    }
 
     /// The number of letters of a call that are recorded before it throws; nil for a call that succeeds. Given the number of the call.
     func setFault(_ fault: @escaping @Sendable (Int) -> Int?) {
@@ -31,15 +24,6 @@ final class FakeDeadLetters: DeadLetterStore {
     }
 
     var letters: [DeadLetter] { content.withLock { $0.letters } }
-    var lasting: ArraySlice<DeadLetter> { content.withLock { $0.letters[..<$0.lasting] } }
-
-    func crash() {
-        content.withLock { content in
-            content.letters.removeSubrange(content.lasting...)
-            content.positions = RangeSet()
-            for letter in content.letters { content.remember(letter) }
-        }
-    }
 
     func record(_ letters: [DeadLetter]) throws(DeadLetterFault) {
         let call = content.withLock { content in
@@ -48,12 +32,10 @@ final class FakeDeadLetters: DeadLetterStore {
         }
         let survivors = fails.withLock { $0(call) }
         content.withLock { content in
-            if isLazy { content.lasting = content.letters.count }
             for letter in letters.prefix(survivors ?? letters.count) {
                 content.letters.append(letter)
                 content.remember(letter)
             }
-            if !isLazy { content.lasting = content.letters.count }
         }
         if survivors != nil { throw DeadLetterFault("no space left on device") }
     }

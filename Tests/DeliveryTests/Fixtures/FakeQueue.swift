@@ -1,7 +1,8 @@
 import Delivery
 import Records
+import SimulationKit
 
-/// A lane of rows that know their own offset, in blocks of several streams. Rows become durable when the test says so.
+/// A lane of rows whose event number is their own offset, in blocks of several streams. Rows become durable when the test says so.
 final class FakeQueue: ChunkSource {
     static let key = LaneKey(queue: QueueID(high: 1, low: 2), lane: LaneID(0))
 
@@ -17,22 +18,14 @@ final class FakeQueue: ChunkSource {
     var grouping: [Int] = []
     private var layouts: [Fingerprint: RowLayout] = [:]
 
-    static func layout(_ stream: String) -> RowLayout {
-        RowLayout(
-            stream: stream,
-            table: TableName(schema: "public", name: stream),
-            columns: [.init(name: "offset", type: .int8), .init(name: "padding", type: .bytea)]
-        )
-    }
-
     /// Appends a block of `count` rows.
     func append(_ count: Int, stream: String = "apirequests", padding: Int = 3) {
-        let layout = Self.layout(stream)
+        let layout = EventRows.layout(stream)
         layouts[layout.fingerprint] = layout
         let first = durable.advanced(by: 1)
         var bytes: [UInt8] = []
         for index in 0..<count {
-            bytes += Self.tuple(first.advanced(by: index), padding: padding)
+            bytes += EventRows.tuple(EventID(first.advanced(by: index).rawValue), padding: padding)
         }
         chunks.append(RowChunk(fingerprint: layout.fingerprint, first: first, count: count, bytes: bytes))
         durable = durable.advanced(by: count)
@@ -42,28 +35,6 @@ final class FakeQueue: ChunkSource {
     func append(raw chunk: RowChunk) {
         chunks.append(chunk)
         durable = chunk.last
-    }
-
-    /// A row of two fields: its offset, and as many bytes as `padding`; NULL if that is negative.
-    static func tuple(_ offset: Offset, padding: Int) -> [UInt8] {
-        var bytes: [UInt8] = [0, 2, 0, 0, 0, 8]
-        withUnsafeBytes(of: offset.rawValue.bigEndian) { bytes += $0 }
-        withUnsafeBytes(of: Int32(max(-1, padding)).bigEndian) { bytes += $0 }
-        return bytes + Array(repeating: 0x61, count: max(0, padding))
-    }
-
-    /// The offsets that the rows in `bytes` hold; the test's own reader, which shares no code with the one under test.
-    static func offsets(in bytes: ArraySlice<UInt8>) -> [Offset] {
-        var offsets: [Offset] = []
-        var cursor = bytes.startIndex
-        while cursor < bytes.endIndex {
-            precondition(bytes[cursor + 1] == 2 && bytes[cursor + 5] == 8, "a row was cut in the middle")
-            offsets.append(Offset(bytes[(cursor + 6)..<(cursor + 14)].reduce(0) { $0 << 8 | UInt64($1) }))
-            let length = bytes[(cursor + 14)..<(cursor + 18)].reduce(0) { $0 << 8 | UInt32($1) }
-            cursor += 18 + (length == .max ? 0 : Int(length))
-        }
-        precondition(cursor == bytes.endIndex, "a row was cut at the end")
-        return offsets
     }
 
     func read(after offset: Offset, limit: ReadLimit) throws(SourceFault) -> ReadResult {

@@ -1,5 +1,6 @@
 import Records
 import SegmentedLog
+import SimulationKit
 import Testing
 
 /// Method: letters over several small files are judged, the queue is trimmed, and the files are compacted; at each point a reopened store must
@@ -7,7 +8,7 @@ import Testing
 struct DeadLetterCompactionTests {
     /// Files of about three letters each.
     private func store() throws -> LetterFixture {
-        let fixture = try LetterFixture { $0.maximumFileBytes = 700 }
+        let fixture = try LetterFixture { $0.maximumFileBytes = 2_000 }
         for first in UInt64(1)...12 { try fixture.log.record([LetterFixture.letter(first)]) }
         return fixture
     }
@@ -48,8 +49,8 @@ struct DeadLetterCompactionTests {
     }
 
     /// Each call of a compaction fails once: nothing is lost, and the next compaction succeeds.
-    @Test(arguments: ["open", "write", "fdatasync", "rename", "syncDirectory", "remove", "read"], [false, true])
-    func aCompactionThatFailsLosesNothing(operation: String, crashes: Bool) throws {
+    @Test(arguments: [DiskCall.open, .write, .sync, .rename, .syncDirectory, .remove, .read], [false, true])
+    func aCompactionThatFailsLosesNothing(operation: DiskCall, crashes: Bool) throws {
         let fixture = try store()
         try fixture.log.judge(1...9, .retried, time: 0)
         fixture.disk.fail(operation)
@@ -67,13 +68,13 @@ struct DeadLetterCompactionTests {
     @Test func theEndOfAFailedFileIsRemembered() throws {
         let fixture = try LetterFixture()
         try fixture.log.record([LetterFixture.letter(1)])
-        fixture.disk.fail("fdatasync")
+        fixture.disk.fail(.sync)
         #expect(throws: DeadLetterLogFault.self) { try fixture.log.record([LetterFixture.letter(2)]) }
         try fixture.log.record([LetterFixture.letter(3)])
         let next = try fixture.reopened(crash: true, keeping: 1 << 20)
         try next.log.judge([2], .discarded, time: 0)
         // Another failed sync begins a third file, so that the second can be compacted away.
-        fixture.disk.fail("fdatasync")
+        fixture.disk.fail(.sync)
         #expect(throws: DeadLetterLogFault.self) { try next.log.record([LetterFixture.letter(4)]) }
         try next.log.record([LetterFixture.letter(5)])
         _ = try next.log.compact { _ in Offset(3) }
@@ -85,7 +86,7 @@ struct DeadLetterCompactionTests {
     @Test func aFileWithACorruptFrameIsLeftAlone() throws {
         let fixture = try store()
         let path = LetterFixture.file(1)
-        fixture.disk.replace(path) { $0[70] ^= 1 }
+        fixture.disk.replace(path) { $0[LetterFixture.headerBytes + 6] ^= 1 }
         let damaged = try fixture.reopened()
         let bytes = damaged.disk.bytes(path)
         try damaged.log.judge(1...12, .discarded, time: 0)

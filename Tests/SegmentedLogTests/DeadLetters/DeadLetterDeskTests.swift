@@ -1,5 +1,6 @@
 import Records
 import SegmentedLog
+import SimulationKit
 import Synchronization
 import Testing
 
@@ -52,7 +53,7 @@ struct DeadLetterDeskTests {
         let fixture = try LetterFixture()
         try fixture.log.record([LetterFixture.letter(3), LetterFixture.letter(4)])
         let queue = Queue()
-        fixture.disk.fail("write")
+        fixture.disk.fail(.write)
         #expect(throws: DeadLetterLogFault.self) { try DeadLetterDesk(fixture.log).retry(.all, into: queue, time: 1) }
         let reopened = try fixture.reopened(crash: true)
         let report = try DeadLetterDesk(reopened.log).retry(.all, into: queue, time: 2)

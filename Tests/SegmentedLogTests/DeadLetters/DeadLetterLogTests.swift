@@ -1,4 +1,5 @@
 import Records
+import SimulationKit
 import Testing
 
 @testable import SegmentedLog
@@ -61,7 +62,7 @@ struct DeadLetterLogTests {
         try fixture.log.record([LetterFixture.letter(2, 2)])
         let full = fixture.disk.bytes(LetterFixture.file(1)).count
         for length in whole..<full {
-            let disk = fixture.disk.copy()
+            let disk = try fixture.disk.copy()
             disk.replace(LetterFixture.file(1)) { $0 = Array($0.prefix(length)) }
             let torn = try LetterFixture(disk: disk)
             #expect(torn.recorded() == [1...1])
@@ -82,7 +83,7 @@ struct DeadLetterLogTests {
         let end = fixture.disk.bytes(LetterFixture.file(1)).count
         try fixture.log.record([LetterFixture.letter(3)])
         for position in start..<end {
-            let disk = fixture.disk.copy()
+            let disk = try fixture.disk.copy()
             disk.replace(LetterFixture.file(1)) { $0[position] ^= 0x40 }
             let found = try LetterFixture(disk: disk)
             #expect(found.log.opening.torn.isEmpty)
@@ -127,7 +128,7 @@ struct DeadLetterLogTests {
     @Test func aFailedWriteLeavesNothing() throws {
         let fixture = try LetterFixture()
         try fixture.log.record([LetterFixture.letter(1)])
-        fixture.disk.fail("write")
+        fixture.disk.fail(.write)
         #expect(throws: DeadLetterLogFault.self) { try fixture.log.record([LetterFixture.letter(2)]) }
         #expect(fixture.recorded() == [1...1])
         try fixture.log.record([LetterFixture.letter(2)])
@@ -137,12 +138,12 @@ struct DeadLetterLogTests {
     }
 
     /// Whether the bytes behind the failed sync survive or not, the letter is there once, under the id that was acknowledged.
-    @Test(arguments: ["fdatasync", "truncate"], [0, 1 << 20])
-    func afterAFailedSyncAnotherFileIsBegun(operation: String, keeping: Int) throws {
+    @Test(arguments: [DiskCall.sync, .truncate], [0, 1 << 20])
+    func afterAFailedSyncAnotherFileIsBegun(operation: DiskCall, keeping: Int) throws {
         let fixture = try LetterFixture()
         try fixture.log.record([LetterFixture.letter(1)])
         fixture.disk.fail(operation)
-        if operation == "truncate" { fixture.disk.fail("write") }
+        if operation == .truncate { fixture.disk.fail(.write) }
         #expect(throws: DeadLetterLogFault.self) { try fixture.log.record([LetterFixture.letter(2)]) }
         try fixture.log.record([LetterFixture.letter(3), LetterFixture.letter(2)])
         #expect(fixture.disk.names == [LetterFixture.file(1), LetterFixture.file(2)])
@@ -152,8 +153,8 @@ struct DeadLetterLogTests {
         #expect(reopened.log.opening.corrupt.isEmpty)
     }
 
-    @Test(arguments: ["open", "write", "fdatasync", "rename", "syncDirectory"])
-    func aFileIsBornWholeOrNotAtAll(operation: String) throws {
+    @Test(arguments: [DiskCall.open, .write, .sync, .rename, .syncDirectory])
+    func aFileIsBornWholeOrNotAtAll(operation: DiskCall) throws {
         let fixture = try LetterFixture()
         fixture.disk.fail(operation)
         #expect(throws: DeadLetterLogFault.self) { try fixture.log.record([LetterFixture.letter(1)]) }
@@ -162,9 +163,9 @@ struct DeadLetterLogTests {
     }
 
     @Test func theBoundsAreRefusals() throws {
-        let small = try LetterFixture { $0.maximumBytes = 400 }
+        let small = try LetterFixture { $0.maximumBytes = 1_100 }
         try small.log.record([LetterFixture.letter(1)])
-        #expect(throws: DeadLetterLogFault.full(bytes: 272, limit: 400)) {
+        #expect(throws: DeadLetterLogFault.full(bytes: 1_024, limit: 1_100)) {
             try small.log.record([LetterFixture.letter(2, bytes: 400)])
         }
         let few = try LetterFixture { $0.maximumRanges = 2 }

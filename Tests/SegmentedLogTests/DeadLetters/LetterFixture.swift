@@ -1,16 +1,19 @@
 import Records
 import SegmentedLog
+import SimulationKit
 import Synchronization
 
 /// A store on a disk in memory, and letters to put into it.
 struct LetterFixture {
     static let lane = LaneKey(queue: QueueID(high: 7, low: 8), lane: LaneID(1))
     static let path = "/queue/dead"
+    /// Bytes before the first frame.
+    static let headerBytes = 512
 
-    let disk: LetterDisk
+    let disk: SimulatedDisk
     let log: DeadLetterLog
 
-    init(disk: LetterDisk = LetterDisk(), _ change: (inout DeadLetterLog.Options) -> Void = { _ in }) throws {
+    init(disk: SimulatedDisk = .withQueue(), _ change: (inout DeadLetterLog.Options) -> Void = { _ in }) throws {
         self.disk = disk
         var options = DeadLetterLog.Options()
         change(&options)
@@ -24,7 +27,7 @@ struct LetterFixture {
     }
 
     func reopened(crash: Bool = false, keeping: Int = 0) throws -> LetterFixture {
-        if crash { disk.crash(keeping: keeping) }
+        if crash { disk.powerCut(keeping: keeping) }
         return try LetterFixture(disk: disk)
     }
 
@@ -67,5 +70,40 @@ struct LetterFixture {
             return true
         }
         return found
+    }
+}
+
+extension SimulatedDisk {
+    /// A disk that has a queue directory, for good.
+    static func withQueue() -> SimulatedDisk {
+        let disk = SimulatedDisk(seed: 1)
+        try? disk.createDirectory("/queue")
+        disk.settle()
+        return disk
+    }
+
+    /// The paths of the store's files.
+    var names: [String] {
+        ((try? list(LetterFixture.path)) ?? []).map { "\(LetterFixture.path)/\($0)" }
+    }
+
+    func bytes(_ path: String) -> [UInt8] { content(path) }
+
+    func replace(_ path: String, _ change: (inout [UInt8]) -> Void) {
+        var bytes = content(path)
+        change(&bytes)
+        overwrite(path, with: bytes)
+    }
+
+    /// A disk with the same files.
+    func copy() throws -> SimulatedDisk {
+        let other = SimulatedDisk.withQueue()
+        try other.createDirectory(LetterFixture.path)
+        for name in names {
+            _ = try other.open(name, .create)
+            other.overwrite(name, with: content(name))
+        }
+        other.settle()
+        return other
     }
 }

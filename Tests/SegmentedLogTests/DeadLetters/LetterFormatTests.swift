@@ -1,5 +1,6 @@
 import CChecksum
 import Records
+import SimulationKit
 import Testing
 
 @testable import SegmentedLog
@@ -28,7 +29,7 @@ struct LetterFormatTests {
             bytes[index] ^= 1
             #expect(fault(bytes) == .checksum)
         }
-        #expect(fault([UInt8](repeating: 0, count: 64)) == .magic)
+        #expect(fault([UInt8](repeating: 0, count: LetterFileHeader.size)) == .magic)
     }
 
     @Test func anotherVersionIsSaidSo() {
@@ -89,7 +90,7 @@ struct LetterFormatTests {
 
     /// Found by fuzzing: a file of such a name kept the whole store from being opened, or stopped the process.
     @Test func aNameThatTheStoreWouldNotWriteIsNoneOfItsFiles() throws {
-        let disk = LetterDisk()
+        let disk = SimulatedDisk(seed: 1)
         try disk.createDirectory("dead")
         let directory = LetterDirectory(path: "dead", files: disk)
         let others = [

@@ -1,5 +1,4 @@
 package import Records
-package import SegmentedLog
 
 /// The paths of a queue directory, and its identity.
 package struct QueueDirectory: Sendable {
@@ -18,42 +17,57 @@ package struct QueueDirectory: Sendable {
 
     static let formatLine = "forebay-queue 1"
 
-    /// Makes the directories that are missing, and sees that they last.
-    func create(on fileSystem: any FileSystem) throws(FileFault) {
+    /// Makes the directories that are missing, and sees that they last, and with them whatever a process before this one has named in them and not
+    /// lived to sync: from here on what is found there is believed.
+    package func create(on fileSystem: any FileSystem) throws(FileFault) {
         try fileSystem.createDirectory(path)
-        for directory in [layouts, schemas, lanes] { try fileSystem.createDirectory(directory) }
+        for directory in [layouts, schemas, lanes] {
+            try fileSystem.createDirectory(directory)
+            try fileSystem.syncDirectory(directory)
+        }
         try fileSystem.syncDirectory(path)
     }
 
     /// The queue id of the directory; nil if it has none yet.
-    package func readIdentity(on fileSystem: any FileSystem) throws(QueueFault) -> QueueID? {
+    package func readIdentity(on fileSystem: any FileSystem) throws(LogFault) -> QueueID? {
         let content: [UInt8]?
         do throws(FileFault) {
             content = try DurableFile.read(identity, on: fileSystem)
         } catch {
             if error.isMissing { return nil }
-            throw .log(.file(error))
+            throw .file(error)
         }
         let lines = String(decoding: content ?? [], as: UTF8.self).split(
             separator: "\n",
             omittingEmptySubsequences: false
         )
         guard let first = lines.first, first.hasPrefix("forebay-queue ") else {
-            throw .format(path: identity, found: "this is not the identity of a forebay queue")
+            throw .unreadable(path: identity, reason: "this is not the identity of a forebay queue")
         }
         guard first == Self.formatLine else {
-            throw .format(
+            throw .unreadable(
                 path: identity,
-                found: "found \"\(first)\", this version of forebay reads \"\(Self.formatLine)\""
+                reason: "found \"\(first)\", this version of forebay reads \"\(Self.formatLine)\""
             )
         }
         guard lines.count == 3, lines[2].isEmpty, let id = QueueID(lines[1]) else {
-            throw .format(path: identity, found: "the second line is no queue id")
+            throw .unreadable(path: identity, reason: "the second line is no queue id")
         }
         return id
     }
 
-    func writeIdentity(_ id: QueueID, on fileSystem: any FileSystem) throws(FileFault) {
+    /// The queue id of the directory, which is given a random one if it has none yet.
+    package func settleIdentity(
+        on fileSystem: any FileSystem,
+        using generator: inout some RandomNumberGenerator
+    ) throws(LogFault) -> QueueID {
+        if let id = try readIdentity(on: fileSystem) { return id }
+        let id = QueueID.random(using: &generator)
+        do throws(FileFault) { try writeIdentity(id, on: fileSystem) } catch { throw .file(error) }
+        return id
+    }
+
+    package func writeIdentity(_ id: QueueID, on fileSystem: any FileSystem) throws(FileFault) {
         try DurableFile.replace("IDENTITY", in: path, with: Array("\(Self.formatLine)\n\(id)\n".utf8), on: fileSystem)
     }
 

@@ -1,0 +1,71 @@
+// Segments that go while calls fail and the power does.
+import Records
+import SegmentedLog
+import SimulationKit
+import Testing
+
+@Suite struct TrimmingTests {
+    /// A lane of several small segments.
+    private func lane() throws -> LaneFixture {
+        let lane = try LaneFixture(segmentBytes: 2 << 10)
+        for request in 1...20 { lane.append(request, rows: 3, padding: 60) }
+        #expect(lane.catalogue.segments.count > 4)
+        return lane
+    }
+
+    private func trim(_ lane: LaneFixture, to offset: Offset, keepsLast: Bool = true) throws(LogFault) {
+        _ = try LaneMaintenance(context: lane.context, catalogue: lane.catalogue).trim(
+            Retention(minAge: .zero, minBytes: 0),
+            replicated: offset,
+            keepsLast: keepsLast,
+            isPressed: true,
+            at: lane.now
+        )
+    }
+
+    /// Found by simulation: a segment that could not be removed was forgotten, the ones behind it went, and a restart found a gap.
+    @Test(arguments: [DiskCall.remove, .rename, .syncDirectory], [false, true])
+    func aTrimThatFailsLeavesNoGap(call: DiskCall, hasSpare: Bool) throws {
+        let lane = try lane()
+        if hasSpare { _ = try LaneMaintenance(context: lane.context, catalogue: lane.catalogue).prepareSpare() }
+        let end = lane.catalogue.end
+        lane.disk.fail(call)
+        try? trim(lane, to: end)
+        lane.disk.fail(call, 0)
+        try trim(lane, to: end)
+        #expect(lane.catalogue.segments.count == 1)
+        try lane.powerCut()
+        #expect(lane.catalogue.segments.count == 1)
+        #expect(lane.catalogue.end == end)
+        #expect(try lane.readAll(after: Offset(lane.catalogue.first.rawValue - 1)).lost.isEmpty)
+    }
+
+    /// Found by simulation: the last segment of a drained lane took with it where the offsets end, and the lane, taken into use again, began at 1.
+    @Test func aDrainedLaneGoesOnWhereItEnded() throws {
+        let lane = try lane()
+        let end = lane.catalogue.end
+        try trim(lane, to: end, keepsLast: false)
+        let maintenance = LaneMaintenance(context: lane.context, catalogue: lane.catalogue)
+        try maintenance.write(LaneHints(durable: end, committed: end, replicated: end, written: lane.now))
+        try maintenance.removeRest(keepsEnd: true)
+        #expect(lane.catalogue.segments.isEmpty)
+        lane.disk.powerCut(keeping: 0)
+        lane.disk.fail(.read, 2)
+        #expect(throws: LogFault.self, "a start that can't read it does not guess") {
+            _ = try LaneRecovery.open(LaneFixture.key, in: LaneFixture.directory, context: lane.context)
+        }
+        lane.disk.fail(.read, 0)
+        try lane.reopen()
+        #expect(lane.catalogue.end == end)
+        #expect(lane.append(1).first == end.advanced(by: 1))
+    }
+
+    @Test func aLaneThatIsNeverUsedAgainLeavesNothing() throws {
+        let lane = try lane()
+        try trim(lane, to: lane.catalogue.end, keepsLast: false)
+        let maintenance = LaneMaintenance(context: lane.context, catalogue: lane.catalogue)
+        try maintenance.removeRest(keepsEnd: false)
+        let names = try lane.disk.list("q/lanes")
+        #expect(names.isEmpty)
+    }
+}

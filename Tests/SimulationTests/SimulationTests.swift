@@ -1,0 +1,84 @@
+import SimulationKit
+import Testing
+
+/// Method: worlds from seeds, as `simulate` runs them by the million. A planted fault must be found by a named seed, and the same seed must pass
+/// without it; equal seeds must tell equal stories.
+struct SimulationTests {
+    @Test func thePromiseHoldsInThreeHundredWorlds() {
+        for seed in UInt64(0)..<300 {
+            let outcome = World(seed: seed).run()
+            if let violation = outcome.violation {
+                Issue.record("seed \(seed): \(violation); its history: simulate --seed \(seed) --trace")
+            }
+        }
+    }
+
+    /// The first seed that finds each planted fault, counted from 0.
+    @Test(arguments: Plant.allCases)
+    func aPlantedFaultIsFound(plant: Plant) throws {
+        let seed = try #require(Self.finders[plant])
+        #expect(World(seed: seed, plant: plant).run().violation != nil)
+        #expect(World(seed: seed).run().violation == nil)
+        for earlier in 0..<seed {
+            #expect(World(seed: earlier, plant: plant).run().violation == nil, "seed \(earlier) finds it already")
+        }
+    }
+
+    static let finders: [Plant: UInt64] = [
+        .acknowledgeBeforeSync: 0,
+        .noDirectorySync: 0,
+        .retriedSync: 1,
+        .tornTailAsData: 3,
+        .ledgerOutsideTransaction: 0,
+        .noCompareAndSet: 22,
+        .blindResend: 17,
+        .letterAfterLedger: 7,
+        .forgottenKeys: 1,
+        .trimmedAtCommit: 11,
+    ]
+
+    @Test func equalSeedsTellEqualStories() {
+        for seed in UInt64(0)..<20 {
+            let first = World(seed: seed, traced: true)
+            let second = World(seed: seed, traced: true)
+            #expect(first.run().digest == second.run().digest)
+            #expect(first.history.entries == second.history.entries)
+        }
+    }
+
+    @Test func aHistoryIsNoPartOfTheStory() {
+        for seed in UInt64(0)..<20 {
+            #expect(World(seed: seed, traced: true).run().digest == World(seed: seed).run().digest)
+        }
+    }
+
+    @Test func theDigestDoesNotDependOnTheOrderOfTheWorlds() {
+        let alone = Campaign(seeds: 0..<40)
+        while alone.runSome(40) {}
+        let inParts = Campaign(seeds: 0..<40)
+        while inParts.runSome(7) {}
+        #expect(alone.result.digest == inParts.result.digest)
+        #expect(alone.result.worlds == 40)
+        let others = Campaign(seeds: 1..<41)
+        while others.runSome(40) {}
+        #expect(others.result.digest != alone.result.digest)
+    }
+
+    @Test func missingEventsAreNamed() {
+        var result = Campaign.Result()
+        for seed in UInt64(0)..<1_000 {
+            result.add(
+                World.Outcome(seed: seed, violation: nil, tally: Tally(), digest: 0, steps: 1)
+            )
+        }
+        #expect(result.missing == Tally.Event.allCases)
+    }
+
+    @Test func aViolationIsToldWithItsHistory() {
+        let world = World(seed: 0, plant: .ledgerOutsideTransaction, traced: true)
+        let outcome = world.run()
+        #expect(outcome.violation != nil)
+        #expect(world.history.entries.last?.text == "VIOLATION: \(outcome.violation ?? "")")
+        #expect(world.history.entries.last?.step == outcome.steps)
+    }
+}
