@@ -2,6 +2,7 @@
 package enum FuzzTarget: String, CaseIterable, Sendable {
     case json
     case http
+    case connection
     case tcp
     case segment
     case config
@@ -12,6 +13,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .json: "JSON bodies to COPY rows, over columns of every type"
         case .http: "HTTP/1.1 framing, and the same requests as SwiftNIO's parser sees"
+        case .connection: "an HTTP connection to its end, over a queue that refuses and delays"
         case .tcp: "the TCP protocol: framing, control lines, a connection over a queue that refuses and delays"
         case .segment: "a queue directory: recovery, reading, audit, keys, dead letters"
         case .config: "configuration and token files"
@@ -23,7 +25,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     package var longestInput: Int {
         switch self {
         case .json, .http, .config: 2048
-        case .tcp, .inflate: 4096
+        case .connection, .tcp, .inflate: 4096
         case .segment: 16384
         }
     }
@@ -33,6 +35,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .json: try JSONTarget.run(input)
         case .http: try HTTPTarget.run(input)
+        case .connection: try ConnectionTarget.run(input)
         case .tcp: try TCPTarget.run(input)
         case .segment: try SegmentTarget.run(input)
         case .config: try ConfigurationTarget.run(input)

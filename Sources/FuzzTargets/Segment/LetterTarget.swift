@@ -54,6 +54,9 @@ enum LetterTarget {
             try log.record([letter])
         } catch .overlaps {
             return
+        } catch .file(let fault) where fault.code == 75 {
+            // There is a file of the last number.
+            return
         } catch {
             throw Finding("a letter can't be recorded: \(error)")
         }

@@ -241,6 +241,15 @@ package final class DeadLetterLog: Sendable {
 
     private func begin(_ state: inout State, time: Int64) throws(FileFault) {
         let number = state.nextFile
+        // What can't be found again is not acknowledged.
+        guard LetterDirectory.numbers.contains(number) else {
+            throw FileFault(
+                operation: "create",
+                path: directory.path(of: number),
+                code: 75,
+                message: "a file of the last number is there, and none may follow"
+            )
+        }
         let header = LetterFileHeader(
             number: number,
             salt: salt(),

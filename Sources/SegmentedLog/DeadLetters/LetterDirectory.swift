@@ -2,6 +2,8 @@
 struct LetterDirectory: Sendable {
     static let suffix = ".letters"
     static let unfinished = ".letters.new"
+    /// Numbers count from 1, and never up to half of what 64 bits hold.
+    static let numbers: Range<UInt64> = 1..<UInt64.max / 2
 
     let path: String
     let files: any FileSystem
@@ -14,9 +16,9 @@ struct LetterDirectory: Sendable {
     /// The numbers of the files that are there, ascending.
     func numbers() throws(FileFault) -> [UInt64] {
         try files.list(path).compactMap { name in
-            // Numbers count from 1, and never up to half of what 64 bits hold; a name in any other form is not the store's.
+            // A name in any other form than that of the store's own files is somebody else's.
             guard name.hasSuffix(Self.suffix), let number = UInt64(name.dropLast(Self.suffix.count), radix: 16),
-                number > 0, number < UInt64.max / 2, path(of: number) == "\(path)/\(name)"
+                Self.numbers.contains(number), path(of: number) == "\(path)/\(name)"
             else { return nil }
             return number
         }.sorted()
