@@ -37,6 +37,12 @@ struct SimulationTests {
         .trimmedAtCommit: 11,
     ]
 
+    /// Worlds that broke the promise once, beyond the three hundred.
+    @Test(arguments: [UInt64(10_038)])
+    func aSeedThatFoundAFaultPasses(seed: UInt64) {
+        #expect(World(seed: seed).run().violation == nil)
+    }
+
     @Test func equalSeedsTellEqualStories() {
         for seed in UInt64(0)..<20 {
             let first = World(seed: seed, traced: true)

@@ -43,7 +43,8 @@ package struct KeyHistory: Sendable {
     ) throws(FileFault) -> [KeyEntry] {
         let path = catalogue.path(LaneFiles.keys(base))
         if hasSidecar, let content = try DurableFile.read(path, on: context.fileSystem),
-            let sidecar = KeySidecar.decode(content), sidecar.key == catalogue.key, sidecar.base == base
+            let sidecar = KeySidecar.decode(content), sidecar.key == catalogue.key, sidecar.base == base,
+            isTrimmed || isWhole(sidecar)
         {
             let newest = Self.newest(sidecar.entries)
             if !isTrimmed {
@@ -66,6 +67,13 @@ package struct KeyHistory: Sendable {
             )
         }
         return sidecar.entries
+    }
+
+    /// Whether the sidecar tells of the whole segment. One that was written when the lane could not go on does not, if a crash has brought back rows
+    /// that were taken for failed.
+    private func isWhole(_ sidecar: KeySidecar) -> Bool {
+        guard case .segment(_, let last, _) = catalogue.locate(sidecar.base) else { return true }
+        return sidecar.last == last
     }
 
     private static func newest(_ entries: [KeyEntry]) -> UInt32 {
