@@ -59,24 +59,27 @@ let package = Package(
         part("IngestFormats", ["Records", "CLZ4", "CZlib"]),
         part("SegmentedLog", ["Records", "CChecksum", "CLZ4", "COpenSSL"]),
         part("Delivery", ["Records"]),
+        part("Topology", ["Records"]),
         part("DurableQueue", ["Records", "Instruments", "SegmentedLog", log]),
         .target(name: "DatabaseSchema", resources: [.embedInCode("sql")], swiftSettings: strict),
-        part("LibPQClient", ["Records", "Delivery", "DatabaseSchema", "CLibPQ"]),
+        part("LibPQClient", ["Records", "Delivery", "Topology", "DatabaseSchema", "CLibPQ"]),
         part("IngestServer", ["Records", "Instruments", "IngestFormats", "COpenSSL", nioCore, nioPosix, nioSSL, log]),
         part("OpsServer", ["Records", "Instruments", hummingbird, nioCore, lifecycle, log]),
         part(
             "ForebayRuntime",
             [
-                "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "DurableQueue", "LibPQClient",
-                "IngestServer", "OpsServer", "COpenSSL", lifecycle, signals, log, yams, nioCore, nioPosix,
+                "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "DurableQueue",
+                "LibPQClient", "IngestServer", "OpsServer", "COpenSSL", lifecycle, signals, log, yams, nioCore,
+                nioPosix,
             ]
         ),
         part("AgentKit", ["CLibPQ", asyncHTTPClient, hdrHistogram, nioCore, nioHTTP1, nioPosix, nioSSL]),
         .executableTarget(
             name: "forebay",
             dependencies: [
-                "Records", "IngestFormats", "SegmentedLog", "DurableQueue", "Delivery", "LibPQClient", "ForebayRuntime",
-                "OpsServer", "AgentKit", argumentParser, asyncHTTPClient, log, nioCore, nioFoundation, nioHTTP1,
+                "Records", "IngestFormats", "SegmentedLog", "DurableQueue", "Delivery", "Topology", "LibPQClient",
+                "ForebayRuntime", "OpsServer", "AgentKit", argumentParser, asyncHTTPClient, log, nioCore, nioFoundation,
+                nioHTTP1,
             ],
             swiftSettings: strict
         ),
@@ -113,12 +116,16 @@ let package = Package(
         tests("IngestFormatsTests", ["IngestFormats", "Records", "CLZ4", "CZlib"]),
         tests("SegmentedLogTests", ["SegmentedLog", "Records", "CChecksum"]),
         tests("DeliveryTests", ["Delivery", "Records"]),
+        tests("TopologyTests", ["Topology", "Records"]),
         tests("DurableQueueTests", ["DurableQueue", "SegmentedLog", "Records", "Instruments", log]),
-        tests("LibPQClientTests", ["LibPQClient", "DatabaseSchema", "Delivery", "Records", "LocalPostgres"]),
+        tests(
+            "LibPQClientTests",
+            ["LibPQClient", "DatabaseSchema", "Delivery", "Topology", "Records", "LocalPostgres"]
+        ),
         tests("LocalPostgresTests", ["LocalPostgres"]),
         tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix, nioHTTP1]),
         tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),
-        tests("ForebayRuntimeTests", ["ForebayRuntime", "Delivery", "IngestFormats", "Records", log]),
+        tests("ForebayRuntimeTests", ["ForebayRuntime", "Delivery", "Topology", "IngestFormats", "Records", log]),
         tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),
         tests("EndToEndTests", ["LocalPostgres"]),
     ]

@@ -84,6 +84,11 @@ package final class LaneDelivery {
         machine.tryParkedStreams(now: clock.now)
     }
 
+    /// Another node is the primary, or there is one again. What waits for the old one is broken off by the destination's owner.
+    package func primaryChanged() {
+        machine.primaryChanged()
+    }
+
     /// Closes the connection; the next step says `stopped`. What was not flushed stays in the queue.
     package func stop() {
         machine.stop()

@@ -380,6 +380,18 @@ struct LaneMachine {
         parked.tryAgain(now: now)
     }
 
+    /// Another node is the primary, or there is one again: the lane claims there at once. What is open stays open until then.
+    mutating func primaryChanged() {
+        backoff.reset()
+        switch state {
+        case .unclaimed(_, let failed): state = .unclaimed(retry: .zero, failed: failed)
+        case .refused(_, let failed): state = .unclaimed(retry: .zero, failed: failed)
+        case .claimed, .held: state = .unclaimed(retry: .zero, failed: nil)
+        case .flushing: preconditionFailure("a flush is under way on the thread that was to tell of the primary")
+        case .stopped: break
+        }
+    }
+
     // MARK: The end
 
     /// Nothing more is started. A flush whose answer is missing is settled by the next process's claim.

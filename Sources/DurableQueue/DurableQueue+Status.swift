@@ -46,7 +46,7 @@ extension DurableQueue {
     }
 
     /// The budget, or the file system, has no room for a further segment: then age and bytes of retention yield.
-    var isPressed: Bool { !hasRoomForSegment || writers.contains(where: \.isFull) }
+    package var isPressed: Bool { !hasRoomForSegment || writers.contains(where: \.isFull) }
 
     var hasRoomForSegment: Bool {
         let bytes = context.options.segmentBytes

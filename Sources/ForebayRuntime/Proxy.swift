@@ -9,6 +9,7 @@ import OpsServer
 import Records
 import SegmentedLog
 import ServiceLifecycle
+import Topology
 import UnixSignals
 
 /// The whole proxy, wired: the only place that sees both the listeners and the database.
@@ -70,8 +71,19 @@ package struct Proxy: Service {
             trimsAtCommit: required == 0,
             log: named("delivery")
         )
+        let watch = ClusterWatch(
+            ClusterWatch.Settings(
+                nodes: nodes,
+                required: required,
+                adoptsByItself: configuration.retention.onRestore == .replay,
+                timeout: min(configuration.postgres.connectTimeout, ClusterView.freshness - .seconds(1))
+            ),
+            queue: queue,
+            journal: journal,
+            log: named("cluster")
+        )
         let upkeep = Upkeep(
-            nodes: nodes,
+            primaries: watch,
             connection: connection,
             streams: streams,
             queue: queue,
@@ -81,7 +93,7 @@ package struct Proxy: Service {
         upkeep.useCache()
 
         let surroundings = LaneWorker.Surroundings(
-            nodes: nodes,
+            primaries: watch,
             connection: connection,
             deadlines: configuration.flushDeadlines,
             settings: configuration.deliverySettings,
@@ -89,10 +101,13 @@ package struct Proxy: Service {
             journal: journal
         )
         let workers = queue.lanes.all.compactMap { queue.reader(for: $0) }.map { LaneWorker($0) }
-        let watch = ReplicaWatch(queue: queue, journal: journal, required: required, log: named("replicas"))
         for worker in workers { try worker.start(surroundings) }
         try upkeep.start()
-        if required > 0 { try watch.start(nodes: nodes, connection: connection) }
+        try watch.start(connection: connection) { choice in
+            guard let node = choice.node else { return }
+            for worker in workers { worker.primaryChanged(to: node) }
+            upkeep.hurry()
+        }
 
         let byLane = Dictionary(uniqueKeysWithValues: workers.map { ($0.key, $0) })
         let tokens = try configuration.tokens(log: named("tokens"))

@@ -14,19 +14,20 @@ struct ImportDirectionTests {
         "IngestFormats": ["Records", "CLZ4", "CZlib"],
         "SegmentedLog": ["Records", "CChecksum", "CLZ4", "COpenSSL"],
         "Delivery": ["Records"],
+        "Topology": ["Records"],
         "DurableQueue": ["Records", "Instruments", "SegmentedLog"],
-        "LibPQClient": ["Records", "Delivery", "DatabaseSchema", "CLibPQ"],
+        "LibPQClient": ["Records", "Delivery", "Topology", "DatabaseSchema", "CLibPQ"],
         "IngestServer": ["Records", "Instruments", "IngestFormats", "COpenSSL"],
         "OpsServer": ["Records", "Instruments"],
         "ForebayRuntime": [
-            "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "DurableQueue", "LibPQClient",
-            "IngestServer", "OpsServer", "COpenSSL",
+            "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "DurableQueue",
+            "LibPQClient", "IngestServer", "OpsServer", "COpenSSL",
         ],
         "AgentKit": ["CLibPQ"],
         "LocalPostgres": [],
         "forebay": [
-            "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "DurableQueue", "LibPQClient",
-            "IngestServer", "OpsServer", "ForebayRuntime", "AgentKit",
+            "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "DurableQueue",
+            "LibPQClient", "IngestServer", "OpsServer", "ForebayRuntime", "AgentKit",
         ],
         "local-cluster": ["LocalPostgres"],
         "drill-agents": ["AgentKit"],
@@ -36,7 +37,7 @@ struct ImportDirectionTests {
     ]
 
     /// Targets without files, sockets, clocks or tasks, so that they run under simulated faults.
-    static let pure: Set<String> = ["Records", "IngestFormats", "SegmentedLog", "Delivery"]
+    static let pure: Set<String> = ["Records", "IngestFormats", "SegmentedLog", "Delivery", "Topology"]
 
     /// Modules that open files or sockets, read clocks or start tasks. FoundationEssentials may be used for its JSON alone.
     static let impureModules: Set<String> = [

@@ -14,6 +14,8 @@ struct DrillTests {
         ["poison", "--events", "5000"],
         ["parked", "--events", "2000"],
         ["backlog", "--gib", "0.1"],
+        ["primary-kill-promote", "--rounds", "2"],
+        ["primary-hang", "--rounds", "1"],
     ])
     func nothingIsLostOrDoubled(arguments: [String]) throws {
         let outcome = try drill(arguments)

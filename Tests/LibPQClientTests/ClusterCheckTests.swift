@@ -5,6 +5,7 @@ import LibPQClient
 import LocalPostgres
 import Records
 import Testing
+import Topology
 
 extension RealServerTests {
     @Suite(.serialized)

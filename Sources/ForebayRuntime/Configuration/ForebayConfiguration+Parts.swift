@@ -5,6 +5,7 @@ import IngestServer
 import LibPQClient
 import Logging
 package import SegmentedLog
+import Topology
 
 /// The configuration in the terms of the parts.
 extension ForebayConfiguration {

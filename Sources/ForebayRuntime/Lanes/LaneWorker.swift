@@ -4,12 +4,13 @@ import LibPQClient
 import Logging
 import Records
 import Synchronization
+import Topology
 
 /// The thread that delivers one lane.
 final class LaneWorker: Sendable {
     let key: LaneKey
     private let reader: LaneReader
-    private let interrupt = Interrupt()
+    private let breakSwitch = BreakSwitch()
     private let state = Monitor(State())
     private let thread = Mutex<OwnedThread?>(nil)
 
@@ -20,11 +21,12 @@ final class LaneWorker: Sendable {
         var hasEnded = false
         /// Parked streams are to be tried at once.
         var triesParked = false
+        var hasOtherPrimary = false
     }
 
     /// What a worker needs besides its lane.
     struct Surroundings: Sendable {
-        var nodes: [NodeAddress]
+        var primaries: any PrimaryDirectory
         var connection: ConnectionSettings
         var deadlines: FlushDeadlines
         var settings: DeliverySettings
@@ -59,6 +61,13 @@ final class LaneWorker: Sendable {
         reader.wake()
     }
 
+    /// Leaves the old primary alone, if it is at one, and claims on the new one at once.
+    func primaryChanged(to node: NodeAddress) {
+        state.withLock { $0.hasOtherPrimary = true }
+        breakSwitch.breakOff(unlessTo: node)
+        reader.wake()
+    }
+
     /// Asks the thread to end after the flush that is under way.
     func stop() {
         state.withLock { $0.isStopping = true }
@@ -67,7 +76,7 @@ final class LaneWorker: Sendable {
 
     /// Breaks off what the thread waits for. What was being flushed is settled by the ledger at the next start.
     func interruptNow() {
-        interrupt.fire()
+        breakSwitch.end()
         reader.wake()
     }
 
@@ -92,10 +101,10 @@ final class LaneWorker: Sendable {
             opened: reader.durable,
             source: LaneSource(reader),
             destination: LedgerDestination(
-                nodes: surroundings.nodes,
+                directory: surroundings.primaries,
                 settings: surroundings.connection,
                 deadlines: surroundings.deadlines,
-                interrupt: interrupt
+                breakSwitch: breakSwitch
             ),
             deadLetters: surroundings.deadLetters,
             observer: surroundings.journal,
@@ -103,14 +112,18 @@ final class LaneWorker: Sendable {
             settings: surroundings.settings
         )
         loop: while true {
-            let (isStopping, awaited, triesParked) = state.withLock { state in
-                defer { state.triesParked = false }
-                return (state.isStopping, state.awaited, state.triesParked)
+            let orders = state.withLock { state in
+                defer {
+                    state.triesParked = false
+                    state.hasOtherPrimary = false
+                }
+                return state
             }
-            if isStopping { delivery.stop() }
-            if triesParked { delivery.tryParkedStreams() }
+            if orders.isStopping { delivery.stop() }
+            if orders.triesParked { delivery.tryParkedStreams() }
+            if orders.hasOtherPrimary { delivery.primaryChanged() }
             let durable = reader.durable
-            switch delivery.step(awaited: awaited) {
+            switch delivery.step(awaited: orders.awaited) {
             case .again: continue
             case .waitForData(let until):
                 let pause = until.map { $0 - clock.now } ?? .seconds(60)

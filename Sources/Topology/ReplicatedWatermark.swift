@@ -1,4 +1,3 @@
-package import Delivery
 package import Records
 
 /// What the replicas show of a lane, and which of it counts.
