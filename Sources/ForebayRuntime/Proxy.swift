@@ -92,31 +92,35 @@ package struct Proxy: Service {
         )
         upkeep.useCache()
 
+        let renewal = try Renewal(queue, journal: journal, log: named("renewal"))
         let surroundings = LaneWorker.Surroundings(
             primaries: watch,
             connection: connection,
             deadlines: configuration.flushDeadlines,
             settings: configuration.deliverySettings,
             deadLetters: deadLetters,
-            journal: journal
+            journal: journal,
+            renewal: renewal,
+            committed: { queue.progress(of: $0)?.committed ?? .none },
+            horizon: { watch.horizon(of: $0) }
         )
-        let workers = queue.lanes.all.compactMap { queue.reader(for: $0) }.map { LaneWorker($0) }
-        for worker in workers { try worker.start(surroundings) }
+        let crew = LaneCrew(queue)
+        try crew.startMissing(surroundings)
+        try renewal.start(begin: { try crew.startMissing(surroundings) }, retire: { crew.retire($0) })
         try upkeep.start()
         try watch.start(connection: connection) { choice in
             guard let node = choice.node else { return }
-            for worker in workers { worker.primaryChanged(to: node) }
+            crew.primaryChanged(to: node)
             upkeep.hurry()
         }
 
-        let byLane = Dictionary(uniqueKeysWithValues: workers.map { ($0.key, $0) })
         let tokens = try configuration.tokens(log: named("tokens"))
         let backend = QueueBackend(
             queue: queue,
             streams: streams,
             tokens: tokens,
             tracksReplicas: required > 0,
-            hurry: { byLane[LaneKey(queue: $0.queue, lane: $0.lane)]?.hurry(to: $0.offset) }
+            hurry: { crew.hurry(to: $0) }
         )
         let instruments = IngestInstruments()
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
@@ -144,7 +148,8 @@ package struct Proxy: Service {
             instruments: instruments,
             deadLetters: deadLetters,
             tracksReplicas: required > 0,
-            tryParkedStreams: { for worker in workers { worker.tryParkedStreams() } }
+            watch: watch,
+            crew: crew
         )
         let ops = OpsServer(
             host: configuration.ops.listen.host,
@@ -159,7 +164,8 @@ package struct Proxy: Service {
             log.notice("stopping: no new requests are taken")
             backend.close()
             await ingest.shutdown(grace: Self.grace)
-            Self.stop(workers)
+            crew.stop(grace: Self.grace)
+            renewal.stop()
             watch.stop()
             upkeep.stop()
             queue.close()
@@ -195,15 +201,6 @@ package struct Proxy: Service {
             group.cancelAll()
             return first
         }
-    }
-
-    private static func stop(_ workers: [LaneWorker]) {
-        for worker in workers { worker.stop() }
-        let clock = MonotonicClock()
-        let deadline = clock.now + grace
-        for worker in workers { worker.waitForEnd(within: deadline - clock.now) }
-        for worker in workers { worker.interruptNow() }
-        for worker in workers { worker.join() }
     }
 
     private func named(_ part: String) -> Logger {

@@ -16,6 +16,7 @@ struct DrillTests {
         ["backlog", "--gib", "0.1"],
         ["primary-kill-promote", "--rounds", "2"],
         ["primary-hang", "--rounds", "1"],
+        ["old-image"],
     ])
     func nothingIsLostOrDoubled(arguments: [String]) throws {
         let outcome = try drill(arguments)

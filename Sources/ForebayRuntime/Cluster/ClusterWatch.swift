@@ -52,7 +52,9 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
 
     /// How long a node is left alone while there is something to learn, and while there is not.
     private static let shortPause = Duration.milliseconds(50)
-    private static let longPause = Duration.seconds(1)
+    private static let longPause = Duration.milliseconds(250)
+    /// A primary that has not answered for so long may hang, and another node be promoted at any moment.
+    private static let suspicion = Duration.milliseconds(500)
 
     init(_ settings: Settings, queue: DurableQueue, journal: DeliveryJournal, log: Logger) {
         self.settings = settings
@@ -162,8 +164,16 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
             let lanes = queue.lanes.all
             note(probe.observe(queues: Set(lanes.map(\.queue))))
             let isBehind = settle(lanes)
-            let pause = isBehind || choice.node == nil ? Self.shortPause : Self.longPause
+            let pause = isBehind || isPrimaryUnsure ? Self.shortPause : Self.longPause
             _ = state.wait(until: .after(pause)) { state, _ in state.isStopping || state.calls != calls ? true : nil }
+        }
+    }
+
+    private var isPrimaryUnsure: Bool {
+        let now = clock.now
+        return state.withLock { state in
+            guard let node = state.choice.node, let sighting = state.view.sighting(of: node) else { return true }
+            return now - sighting.at > Self.suspicion
         }
     }
 
@@ -252,7 +262,7 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
         let (moves, event) = state.withLock { state -> ([(LaneKey, Offset)], ReplicationGuard.Event?) in
             for lane in lanes {
                 let record = journal.record(of: lane)
-                guard let position = record.ledger else { continue }
+                guard record.epoch > 0, let position = record.ledger else { continue }
                 let claim = LedgerRow(epoch: record.epoch, position: position)
                 let shown = state.view.shown(lane, at: now)
                 if let all = ReplicatedWatermark.select(from: shown, required: replicas, claim: claim) {

@@ -83,6 +83,11 @@ extension ForebayConfiguration {
         settings.firstPause = delivery.retryMin
         settings.longestPause = delivery.retryMax
         settings.parkedFor = delivery.parkedFor
+        settings.onRestore =
+            switch retention.onRestore {
+            case .hold: .hold
+            case .replay: .replay
+            }
         return settings
     }
 

@@ -6,12 +6,15 @@ import SegmentedLog
 /// A lane of the queue, as the delivery reads it. Used on the lane's flusher thread.
 final class LaneSource: ChunkSource {
     private let reader: LaneReader
+    /// Rows after this are not this lane's to deliver; see ``Renewal``.
+    var mark: Offset?
 
-    init(_ reader: LaneReader) {
+    init(_ reader: LaneReader, mark: Offset?) {
         self.reader = reader
+        self.mark = mark
     }
 
-    var durable: Offset { reader.durable }
+    var durable: Offset { mark.map { min($0, reader.durable) } ?? reader.durable }
 
     var firstAvailable: Offset { reader.firstAvailable }
 

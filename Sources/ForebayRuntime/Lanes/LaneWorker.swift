@@ -22,6 +22,7 @@ final class LaneWorker: Sendable {
         /// Parked streams are to be tried at once.
         var triesParked = false
         var hasOtherPrimary = false
+        var order: (ClaimDecision.Order, ClaimDecision.System)?
     }
 
     /// What a worker needs besides its lane.
@@ -32,6 +33,11 @@ final class LaneWorker: Sendable {
         var settings: DeliverySettings
         var deadLetters: any DeadLetterStore
         var journal: DeliveryJournal
+        var renewal: Renewal
+        /// What an earlier process left word of, by lane.
+        var committed: @Sendable (LaneKey) -> Offset
+        /// What all replicas were once seen to show together, by lane.
+        var horizon: @Sendable (LaneKey) -> Offset
     }
 
     init(_ reader: LaneReader) {
@@ -68,6 +74,12 @@ final class LaneWorker: Sendable {
         reader.wake()
     }
 
+    /// Gives an order to the lane, if it is held, or for its first claim on another cluster.
+    func resume(_ order: ClaimDecision.Order, in system: ClaimDecision.System) {
+        state.withLock { $0.order = (order, system) }
+        reader.wake()
+    }
+
     /// Asks the thread to end after the flush that is under way.
     func stop() {
         state.withLock { $0.isStopping = true }
@@ -96,10 +108,12 @@ final class LaneWorker: Sendable {
 
     private func run(_ surroundings: Surroundings) {
         let clock = MonotonicClock()
+        let source = LaneSource(reader, mark: surroundings.renewal.mark(of: key))
         let delivery = LaneDelivery(
             lane: key,
-            opened: reader.durable,
-            source: LaneSource(reader),
+            opened: source.durable,
+            committed: surroundings.committed(key),
+            source: source,
             destination: LedgerDestination(
                 directory: surroundings.primaries,
                 settings: surroundings.connection,
@@ -116,18 +130,24 @@ final class LaneWorker: Sendable {
                 defer {
                     state.triesParked = false
                     state.hasOtherPrimary = false
+                    state.order = nil
                 }
                 return state
             }
             if orders.isStopping { delivery.stop() }
             if orders.triesParked { delivery.tryParkedStreams() }
+            if let (order, system) = orders.order { delivery.resume(order, in: system) }
             if orders.hasOtherPrimary { delivery.primaryChanged() }
-            let durable = reader.durable
-            switch delivery.step(awaited: orders.awaited) {
+            let durable = source.durable
+            switch delivery.step(awaited: orders.awaited, horizon: surroundings.horizon(key)) {
             case .again: continue
             case .waitForData(let until):
                 let pause = until.map { $0 - clock.now } ?? .seconds(60)
                 _ = reader.waitForData(after: durable, within: pause)
+            case .held(.ledgerAhead(_, let known), let until):
+                source.mark = known
+                surroundings.renewal.ask(key, known: known)
+                pause(until: until, clock)
             case .sleep(let until), .held(_, let until): pause(until: until, clock)
             case .stopped: break loop
             }

@@ -9,6 +9,8 @@ final class DeliveryWorld {
     let deadLetters: FakeDeadLetters
     let log = EventLog()
     let settings: DeliverySettings
+    /// What all replicas were once seen to show together.
+    var horizon = Offset.none
     private(set) var session: FakeSession
     private(set) var delivery: LaneDelivery
     private var restarts: UInt64 = 0
@@ -73,7 +75,7 @@ final class DeliveryWorld {
     /// One step; time goes on to when the next one is due.
     @discardableResult
     func step(awaited: Offset = .none) -> LaneDelivery.Next {
-        let next = delivery.step(awaited: awaited)
+        let next = delivery.step(awaited: awaited, horizon: horizon)
         switch next {
         case .again, .stopped: break
         case .waitForData(let until): clock.now = max(clock.now, until ?? clock.now)
