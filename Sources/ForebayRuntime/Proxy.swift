@@ -109,9 +109,14 @@ package struct Proxy: Service {
         try renewal.start(begin: { try crew.startMissing(surroundings) }, retire: { crew.retire($0) })
         try upkeep.start()
         try watch.start(connection: connection) { choice in
-            guard let node = choice.node else { return }
-            crew.primaryChanged(to: node)
-            upkeep.hurry()
+            switch choice {
+            case .primary(let node, _, _):
+                crew.primaryChanged(to: node)
+                upkeep.hurry()
+            case .none(let obstacle):
+                // One that merely does not answer keeps its connections: it may be slow.
+                if obstacle.forbidsWriting { crew.primaryChanged(to: nil) }
+            }
         }
 
         let tokens = try configuration.tokens(log: named("tokens"))

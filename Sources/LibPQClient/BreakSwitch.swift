@@ -25,8 +25,8 @@ package final class BreakSwitch: Sendable {
         return interrupt
     }
 
-    /// Ends the waits of the present connection, unless it leads to the right node.
-    package func breakOff(unlessTo node: NodeAddress) {
+    /// Ends the waits of the present connection, unless it leads to the right node; nil if none is right.
+    package func breakOff(unlessTo node: NodeAddress?) {
         let current = state.withLock { $0.current }
         if let current, current.node != node { current.interrupt.fire() }
     }

@@ -13,6 +13,14 @@ package enum PrimaryChoice: Hashable, Sendable {
         case away
         /// What is remembered of the cluster can't be read.
         case forgotten(String)
+
+        /// A node that took writes until now must not: connections that lead to it are broken off. Where merely nobody answers they are kept.
+        package var forbidsWriting: Bool {
+            switch self {
+            case .mixed, .split, .abandoned, .foreign, .forgotten: true
+            case .untold, .replicas, .away: false
+            }
+        }
     }
 
     /// What a node counts as.

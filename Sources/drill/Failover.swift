@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import LocalPostgres
+import ProvingGround
 
 /// What the drills that change the primary share.
 struct Failover {
@@ -20,7 +21,7 @@ struct Failover {
     /// The node that is not the primary.
     func candidate() throws -> LocalNode {
         guard let node = yard.cluster.nodes.first(where: { $0.port != yard.primary.port }) else {
-            throw DrillFault("there is no replica")
+            throw YardFault("there is no replica")
         }
         return node
     }
@@ -76,7 +77,7 @@ struct PrimaryKillPromote: ParsableCommand {
                 try old.kill()
                 let kept = try failover.ledger(of: candidate)
                 guard committed > kept else {
-                    throw DrillFault("PostgreSQL lost nothing: \(committed) and \(kept) rows")
+                    throw YardFault("PostgreSQL lost nothing: \(committed) and \(kept) rows")
                 }
                 tails.append(committed - kept)
                 try failover.promote(candidate)
@@ -128,7 +129,7 @@ struct PrimaryHang: ParsableCommand {
                 pause.wait(milliseconds: 1000...2000)
                 let later = try failover.ledger(of: old)
                 guard settled == later else {
-                    throw DrillFault("the old primary was written to: its ledger went from \(settled) to \(later)")
+                    throw YardFault("the old primary was written to: its ledger went from \(settled) to \(later)")
                 }
                 try old.kill()
                 try failover.takeBack(old)

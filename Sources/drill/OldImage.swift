@@ -1,5 +1,6 @@
 import ArgumentParser
 import LocalPostgres
+import ProvingGround
 
 /// The queue's disk is put back to an older copy, while PostgreSQL has the rows of all that came after it.
 struct OldImage: ParsableCommand {
@@ -52,7 +53,7 @@ struct OldImage: ParsableCommand {
             let last = try send("after the claim", seed: options.seed + 3, milliseconds: 1000...1500)
             try yard.waitForDrain(within: 60)
             let identity = try capture("cat", ["\(yard.queueDirectory)/IDENTITY"])
-            guard identity != before else { throw DrillFault("the queue kept its id, and with it the used offsets") }
+            guard identity != before else { throw YardFault("the queue kept its id, and with it the used offsets") }
             print(try last.count())
         }
     }

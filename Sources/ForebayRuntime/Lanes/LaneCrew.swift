@@ -40,7 +40,7 @@ final class LaneCrew: Sendable {
         state.withLock { $0.workers[key] }?.hurry(to: position.offset)
     }
 
-    func primaryChanged(to node: NodeAddress) {
+    func primaryChanged(to node: NodeAddress?) {
         for worker in workers { worker.primaryChanged(to: node) }
     }
 

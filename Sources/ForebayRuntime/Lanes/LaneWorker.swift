@@ -67,8 +67,8 @@ final class LaneWorker: Sendable {
         reader.wake()
     }
 
-    /// Leaves the old primary alone, if it is at one, and claims on the new one at once.
-    func primaryChanged(to node: NodeAddress) {
+    /// Leaves the old primary alone, if it is at one, and claims on the new one at once; nil if nobody may be written to.
+    func primaryChanged(to node: NodeAddress?) {
         state.withLock { $0.hasOtherPrimary = true }
         breakSwitch.breakOff(unlessTo: node)
         reader.wake()
