@@ -19,7 +19,7 @@ struct DrillTool: ParsableCommand {
             """,
         subcommands: [
             Baseline.self, ProxyKill.self, PostgresRestart.self, Backlog.self, DiskFull.self, Poison.self, Parked.self,
-            Nginx.self, PrimaryKillPromote.self, PrimaryHang.self, OldImage.self,
+            Nginx.self, PrimaryKillPromote.self, PrimaryHang.self, OldImage.self, Restore.self,
         ]
     )
 }

@@ -17,6 +17,8 @@ struct DrillTests {
         ["primary-kill-promote", "--rounds", "2"],
         ["primary-hang", "--rounds", "1"],
         ["old-image"],
+        ["restore"],
+        ["restore", "--by-itself"],
     ])
     func nothingIsLostOrDoubled(arguments: [String]) throws {
         let outcome = try drill(arguments)
