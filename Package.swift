@@ -21,6 +21,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -35,7 +36,11 @@ let hdrHistogram = Target.Dependency.product(name: "Histogram", package: "hdrhis
 
 let package = Package(
     name: "forebay",
-    products: [.executable(name: "forebay", targets: ["forebay"])],
+    products: [
+        .executable(name: "forebay", targets: ["forebay"]),
+        // Preloaded by drills, linked by nobody.
+        .library(name: "SyscallFaults", type: .dynamic, targets: ["CSyscallFaults"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
@@ -97,9 +102,11 @@ let package = Package(
             swiftSettings: strict
         ),
         part("ProvingGround", ["LocalPostgres"]),
+        .target(name: "CFaultPage"),
+        .target(name: "CSyscallFaults", dependencies: ["CFaultPage"]),
         .executableTarget(
             name: "drill",
-            dependencies: ["LocalPostgres", "ProvingGround", argumentParser],
+            dependencies: ["LocalPostgres", "ProvingGround", "CFaultPage", argumentParser],
             swiftSettings: strict
         ),
         .executableTarget(
@@ -108,6 +115,16 @@ let package = Package(
                 "Records", "SegmentedLog", "DurableQueue", "AgentKit", "LocalPostgres", "ProvingGround", argumentParser,
             ],
             swiftSettings: strict
+        ),
+
+        // Support: what the decoders promise for every input. The fuzzers are built by `make fuzz` alone.
+        part(
+            "FuzzTargets",
+            [
+                "Records", "Instruments", "CChecksum", "IngestFormats", "SegmentedLog", "IngestServer",
+                "ForebayRuntime",
+                "LibPQClient", nioCore, nioEmbedded, nioHTTP1, log,
+            ]
         ),
 
         tests("ArchitectureTests", []),
@@ -127,6 +144,49 @@ let package = Package(
         tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),
         tests("ForebayRuntimeTests", ["ForebayRuntime", "Delivery", "Topology", "IngestFormats", "Records", log]),
         tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),
+        tests("BenchTests", ["bench"]),
         tests("EndToEndTests", ["LocalPostgres"]),
+        tests("FuzzTests", ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "Topology", "LocalPostgres"]),
     ]
 )
+
+// The micro-benchmarks see the inside of the package, and so stand in it; but only they need what they are made with.
+if Context.environment["FOREBAY_MICRO"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/ordo-one/benchmark.git", exact: "1.38.1", traits: []))
+    package.targets.append(
+        .executableTarget(
+            name: "Micro",
+            dependencies: [
+                "Records", "IngestFormats", "SegmentedLog", "DurableQueue", "CChecksum", "CLZ4",
+                .product(name: "Benchmark", package: "benchmark"),
+            ],
+            path: "Benchmarks/Micro",
+            exclude: ["events.ndjson"],
+            swiftSettings: strict,
+            plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
+        )
+    )
+}
+
+// `make fuzz` names libFuzzer (the archive without a `main`). Our own targets are instrumented then, and the fuzzers are built around
+// them.
+if let libFuzzer = Context.environment["FOREBAY_LIBFUZZER"] {
+    func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+        .executableTarget(
+            name: name,
+            dependencies: dependencies,
+            swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-sanitize=address", libFuzzer]), .linkedLibrary("stdc++")]
+        )
+    }
+    package.targets += [
+        fuzzer("fuzz", ["FuzzTargets"]),
+        fuzzer(
+            "fuzz-json-postgres",
+            ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "Topology", "LocalPostgres"]
+        ),
+    ]
+    for target in package.targets {
+        target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer,address", "-assert-config", "Debug"]))
+    }
+}

@@ -13,6 +13,13 @@ package protocol ChunkSource: AnyObject {
     func read(after offset: Offset, limit: ReadLimit) throws(SourceFault) -> ReadResult
     /// The layout that a block's fingerprint stands for.
     func layout(of fingerprint: Fingerprint) throws(SourceFault) -> RowLayout
+    /// The columns of the layout, by index and ascending, whose equal values are best sent together (see <doc:Speed>); empty if the rows
+    /// are to be sent as they came.
+    func grouping(of layout: RowLayout) -> [Int]
+}
+
+extension ChunkSource {
+    package func grouping(of layout: RowLayout) -> [Int] { [] }
 }
 
 package struct ReadLimit: Hashable, Sendable {

@@ -5,7 +5,7 @@ package struct DeliverySettings: Hashable, Sendable {
     /// The rows of the first flush; it adapts from there.
     package var initialRows = 2_000
     /// A flush is ended with the block that reaches this many bytes of rows.
-    package var maximumBytes = 8 << 20
+    package var maximumBytes = 4 << 20
     /// Flushes grow while they take less than half of this, and shrink when they take more.
     package var targetDuration = Duration.milliseconds(250)
     /// How long few rows wait for more, unless somebody waits for them to be committed.

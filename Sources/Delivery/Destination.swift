@@ -45,14 +45,51 @@ package struct Flush: Sendable {
 
     package struct Part: Sendable {
         package var layout: RowLayout
+        /// In the order of their offsets.
         package var slices: [Slice]
+        /// Every row of the slices once, in the order in which they are sent; nil for the order of the slices.
+        package var sequence: [RowPlace]?
 
-        package init(layout: RowLayout, slices: [Slice]) {
+        package init(layout: RowLayout, slices: [Slice], sequence: [RowPlace]? = nil) {
             self.layout = layout
             self.slices = slices
+            self.sequence = sequence
         }
 
         package var rows: Int { slices.reduce(0) { $0 + $1.rows } }
+
+        /// The offset of the row that is sent as number `index`, counted from 0; nil if there are not so many.
+        package func offset(ofRow index: Int) -> Offset? {
+            if let sequence {
+                guard sequence.indices.contains(index) else { return nil }
+                let place = sequence[index]
+                return slices[Int(place.slice)].first.advanced(by: Int(place.row))
+            }
+            var before = 0
+            for slice in slices {
+                if index < before + slice.rows { return slice.first.advanced(by: index - before) }
+                before += slice.rows
+            }
+            return nil
+        }
+    }
+
+    /// Where a row of a part stands. 16 bytes, since a flush has one for each of its rows.
+    package struct RowPlace: Hashable, Sendable {
+        /// Index in the part's slices.
+        package var slice: Int32
+        /// Number of the row within its slice, from 0.
+        package var row: Int32
+        /// The row's first byte in the bytes of the slice's chunk.
+        package var start: Int32
+        package var length: Int32
+
+        package init(slice: Int32, row: Int32, start: Int32, length: Int32) {
+            self.slice = slice
+            self.row = row
+            self.start = start
+            self.length = length
+        }
     }
 
     /// Adjacent rows of one chunk.

@@ -16,15 +16,8 @@ struct FlushPlan {
 
     /// The offset of the row that the server calls line `line` of part `part`.
     func offset(ofLine line: Int, part: Int) -> Offset? {
-        guard parts.indices.contains(part) else { return nil }
-        var before = 0
-        for slice in parts[part].slices {
-            if line <= before + slice.rows {
-                return slice.first.advanced(by: line - before - 1)
-            }
-            before += slice.rows
-        }
-        return nil
+        guard parts.indices.contains(part), line > 0 else { return nil }
+        return parts[part].offset(ofRow: line - 1)
     }
 }
 

@@ -31,6 +31,7 @@ package final class LaneDelivery {
     private var buffer: ChunkBuffer
     /// Layouts that the queue's catalogue has named; one for each stream and set of omitted columns.
     private var layouts: [Fingerprint: RowLayout] = [:]
+    private var grouper = RowGrouper()
 
     /// - Parameters:
     ///   - opened: the lane's last offset on disk when the queue was opened. A ledger beyond it means that the disk is an old image.
@@ -99,6 +100,11 @@ package final class LaneDelivery {
     /// An operator decided about a lane that is held, or about the lanes on a cluster that was made anew.
     package func resume(_ order: ClaimDecision.Order, in system: ClaimDecision.System) {
         machine.resume(order, in: system)
+    }
+
+    /// Another lane has been claimed: if this one waits because it could not connect, it tries again with the next step.
+    package func doorIsOpen() {
+        machine.doorIsOpen(now: clock.now)
     }
 
     /// Closes the connection; the next step says `stopped`. What was not flushed stays in the queue.
@@ -187,7 +193,7 @@ package final class LaneDelivery {
         guard buffer.end > order.from else {
             throw SourceFault("nothing could be read after \(order.from), though \(source.durable) is on disk")
         }
-        return try FlushPlanner.plan(
+        var plan = try FlushPlanner.plan(
             order,
             lane: lane,
             buffer: buffer,
@@ -195,6 +201,14 @@ package final class LaneDelivery {
             time: clock.wallTime,
             layout: { (fingerprint) throws(SourceFault) in try layout(of: fingerprint) }
         )
+        // A search for a bad row goes by offsets, and is the easier to follow the less else goes on.
+        if order.through == nil {
+            for index in plan.parts.indices {
+                let columns = source.grouping(of: plan.parts[index].layout)
+                plan.parts[index].sequence = grouper.sequence(of: plan.parts[index].slices, by: columns)
+            }
+        }
+        return plan
     }
 
     private func layout(of fingerprint: Fingerprint) throws(SourceFault) -> RowLayout {

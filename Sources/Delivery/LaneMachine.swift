@@ -71,6 +71,8 @@ struct LaneMachine {
     /// For the next claim that needs one.
     private var order: ClaimDecision.Order?
     private var system = ClaimDecision.System.same
+    /// The last attempt was turned away before a server had seen anything of it.
+    private var isAtTheDoor = false
     private var backoff: Backoff
     private var size: BatchSize
     private var search = PoisonSearch()
@@ -175,6 +177,7 @@ struct LaneMachine {
         guard case .unclaimed(_, let failed) = state else {
             preconditionFailure("a claim ended that was not asked for")
         }
+        isAtTheDoor = false
         guard ledger.epoch > highestEpoch else {
             // It was given out before, on a primary that is no more, and a replica of that one may show it: claimed again, it is higher.
             state = .unclaimed(retry: .zero, failed: failed)
@@ -253,6 +256,7 @@ struct LaneMachine {
         let errorClass = ErrorClass(fault)
         let pause = backoff.pause(random: random)
         state = .unclaimed(retry: now + pause, failed: failed)
+        isAtTheDoor = fault.phase == .connecting
         let isFenced = FlushOutcome.of(phase: .claiming, errorClass: errorClass, ledger: .atFrom) == .fenced
         return [.fault(fault, errorClass, pause: pause)] + (isFenced ? [.fenced] : [])
     }
@@ -293,6 +297,7 @@ struct LaneMachine {
         }
         let pause = backoff.pause(random: random)
         state = .unclaimed(retry: now + pause, failed: failed)
+        isAtTheDoor = fault.phase == .connecting
         return [.fault(fault, ErrorClass(fault), pause: pause)]
     }
 
@@ -361,6 +366,7 @@ struct LaneMachine {
         case .connection, .conflict, .unavailable, .fenced, .unknown:
             let pause = backoff.pause(random: random)
             state = .unclaimed(retry: now + pause, failed: failed)
+            isAtTheDoor = fault.phase == .connecting
             return [.fault(fault, errorClass, pause: pause)]
         }
     }
@@ -448,6 +454,12 @@ struct LaneMachine {
     }
 
     // MARK: Orders from outside
+
+    /// Another lane has been let in: a lane that was turned away tries at once. Pauses after other faults are kept.
+    mutating func doorIsOpen(now: Duration) {
+        guard isAtTheDoor, case .unclaimed(let retry, let failed) = state, now < retry else { return }
+        state = .unclaimed(retry: now, failed: failed)
+    }
 
     /// The tables of parked streams may have been mended: their rows are tried with the next flush.
     mutating func tryParkedStreams(now: Duration) {

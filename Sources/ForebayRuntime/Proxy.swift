@@ -93,6 +93,7 @@ package struct Proxy: Service {
         upkeep.useCache()
 
         let renewal = try Renewal(queue, journal: journal, log: named("renewal"))
+        let crew = LaneCrew(queue)
         let surroundings = LaneWorker.Surroundings(
             primaries: watch,
             connection: connection,
@@ -101,10 +102,12 @@ package struct Proxy: Service {
             deadLetters: deadLetters,
             journal: journal,
             renewal: renewal,
+            streams: streams,
+            // When PostgreSQL is back, the first lane to find out spares the others the rest of their pauses.
+            claimed: { crew.doorIsOpen(besides: $0) },
             committed: { queue.progress(of: $0)?.committed ?? .none },
             horizon: { watch.horizon(of: $0) }
         )
-        let crew = LaneCrew(queue)
         try crew.startMissing(surroundings)
         try renewal.start(begin: { try crew.startMissing(surroundings) }, retire: { crew.retire($0) })
         try upkeep.start()

@@ -29,7 +29,15 @@ package struct Catalogue {
         }
         guard refused.isEmpty else { throw .unsupportedColumns(table, refused) }
         guard !columns.isEmpty else { throw .noColumns(table) }
-        return StreamSchema(stream: stream, table: table, columns: columns)
+        let grouping = try query(Self.groupingQuery, [table.schema, table.name], by: deadline).rows.compactMap {
+            $0.text(0)
+        }
+        return StreamSchema(
+            stream: stream,
+            table: table,
+            columns: columns,
+            grouping: grouping.isEmpty ? nil : grouping
+        )
     }
 
     private func checkTable(_ table: TableName, by deadline: Deadline) throws(CatalogueFault) {
@@ -66,6 +74,42 @@ package struct Catalogue {
         FROM pg_catalog.pg_class c
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = $1 AND c.relname = $2
+        """
+
+    /// The columns of the table's first B-tree index of several columns, but for the last one; its first column is no time, for rows come nearly
+    /// in the order of their times. Nothing, where the order in which a transaction's rows come could be told: by a trigger that runs for each row,
+    /// or where one row keeps another out.
+    private static let groupingQuery = """
+        WITH main AS (
+            SELECT c.oid
+            FROM pg_catalog.pg_class c
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = $1 AND c.relname = $2
+        ), family AS (
+            SELECT oid FROM main
+            UNION
+            SELECT tree.relid FROM main CROSS JOIN LATERAL pg_catalog.pg_partition_tree(main.oid) AS tree
+        ), chosen AS (
+            SELECT i.indrelid, i.indkey, i.indnkeyatts
+            FROM main
+            JOIN pg_catalog.pg_index i ON i.indrelid = main.oid
+            JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+            JOIN pg_catalog.pg_am m ON m.oid = x.relam
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+            WHERE m.amname = 'btree' AND i.indnkeyatts > 1 AND i.indpred IS NULL AND i.indexprs IS NULL
+              AND a.atttypid NOT IN ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_index u JOIN family f ON f.oid = u.indrelid
+                              WHERE u.indisunique OR u.indisexclusion)
+              AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN family f ON f.oid = t.tgrelid
+                              WHERE NOT t.tgisinternal AND t.tgtype & 5 = 5)
+            ORDER BY i.indexrelid
+            LIMIT 1
+        )
+        SELECT a.attname
+        FROM chosen
+        CROSS JOIN LATERAL generate_series(0, chosen.indnkeyatts - 2) AS place
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = chosen.indrelid AND a.attnum = chosen.indkey[place]
+        ORDER BY place
         """
 
     /// Domains are followed down to what they are made of; the constraints of every domain on the way count.

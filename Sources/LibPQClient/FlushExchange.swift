@@ -6,6 +6,7 @@ struct FlushExchange {
     private let connection: PostgresConnection
     private let flush: Flush
     private let deadlines: FlushDeadlines
+    private let buffer: CopyBuffer
     private var rows = 0
 
     /// What an error that is thrown now would mean.
@@ -13,10 +14,12 @@ struct FlushExchange {
     /// The part that the server refused, if it was one.
     private(set) var refusedPart: Int?
 
-    init(connection: PostgresConnection, flush: Flush, deadlines: FlushDeadlines) {
+    /// - Parameter buffer: for this exchange's use alone.
+    init(connection: PostgresConnection, flush: Flush, deadlines: FlushDeadlines, buffer: CopyBuffer) {
         self.connection = connection
         self.flush = flush
         self.deadlines = deadlines
+        self.buffer = buffer
     }
 
     mutating func run(whileWaiting: () -> Void) throws(ConnectionFault) -> FlushReceipt {
@@ -59,11 +62,17 @@ struct FlushExchange {
         }
         let isLast = index == flush.parts.count - 1
         do throws(ConnectionFault) {
+            buffer.reset()
             try put(CopyFrame.header, 0..<CopyFrame.header.count, by: deadline)
-            for slice in flush.parts[index].slices {
-                try put(slice.chunk.bytes, slice.range, by: deadline)
+            if let sequence = flush.parts[index].sequence {
+                try put(sequence, of: flush.parts[index].slices, by: deadline)
+            } else {
+                for slice in flush.parts[index].slices {
+                    try put(slice.chunk.bytes, slice.range, by: deadline)
+                }
             }
             try put(CopyFrame.trailer, 0..<CopyFrame.trailer.count, by: deadline)
+            try buffer.send(to: connection, by: deadline)
             if connection.looksBroken() {
                 throw .broken(connection.message)
             }
@@ -87,10 +96,20 @@ struct FlushExchange {
 
     private func put(_ bytes: [UInt8], _ range: Range<Int>, by deadline: Deadline) throws(ConnectionFault) {
         try bytes.withUnsafeBufferPointer { all throws(ConnectionFault) in
-            try connection.putCopyData(
+            try buffer.append(
                 UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(all)[range]),
+                to: connection,
                 by: deadline
             )
+        }
+    }
+
+    private func put(_ sequence: [Flush.RowPlace], of slices: [Flush.Slice], by deadline: Deadline)
+        throws(ConnectionFault)
+    {
+        for place in sequence {
+            let start = Int(place.start)
+            try put(slices[Int(place.slice)].chunk.bytes, start..<start + Int(place.length), by: deadline)
         }
     }
 

@@ -14,6 +14,7 @@ package final class LedgerDestination: Destination {
     private let deadlines: FlushDeadlines
     private let breakSwitch: BreakSwitch
     private var connection: PostgresConnection?
+    private let buffer = CopyBuffer()
 
     /// - Parameters:
     ///   - settings: the writer's; the application name gets `/<lane>` appended.
@@ -73,7 +74,7 @@ package final class LedgerDestination: Destination {
             disconnect()
             throw DeliveryFault(phase: .connecting, cause: .connection("the lane has not been claimed on a connection"))
         }
-        var exchange = FlushExchange(connection: connection, flush: flush, deadlines: deadlines)
+        var exchange = FlushExchange(connection: connection, flush: flush, deadlines: deadlines, buffer: buffer)
         do {
             return try exchange.run(whileWaiting: whileWaiting)
         } catch {

@@ -2,20 +2,23 @@ import CLibPQ
 import Glibc
 
 extension PostgresConnection {
-    /// The most bytes that go into one CopyData message, and the most that libpq holds back before the socket is waited for.
-    private static var copyPiece: Int { 256 << 10 }
+    /// The most bytes that libpq holds back before the socket is waited for. In nonblocking mode it would otherwise take all that it is given, into
+    /// a buffer that grows and never shrinks.
+    private static var mostHeldBack: Int { 256 << 10 }
 
-    /// Sends COPY data; returns as soon as libpq has it. Bytes are copied once, into libpq's output buffer.
+    /// Sends COPY data, in messages of ``CopyBuffer/byteCount`` bytes at most; returns as soon as libpq has it. Bytes are copied once, into
+    /// libpq's output buffer.
     func putCopyData(_ bytes: UnsafeRawBufferPointer, by deadline: Deadline) throws(ConnectionFault) {
         var sent = 0
         while sent < bytes.count {
-            let count = min(Self.copyPiece, bytes.count - sent)
+            let count = min(CopyBuffer.byteCount, bytes.count - sent)
             let piece = UnsafeRawBufferPointer(rebasing: bytes[sent..<sent + count])
             try retryingWhenFull(by: deadline) {
                 PQputCopyData(handle, piece.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(count))
             }
             sent += count
-            if sent < bytes.count {
+            heldBack += count
+            if heldBack >= Self.mostHeldBack {
                 try flushOutput(by: deadline)
             }
         }

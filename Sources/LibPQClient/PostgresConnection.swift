@@ -15,6 +15,8 @@ package final class PostgresConnection {
     let handle: OpaquePointer
     private let interrupt: Interrupt?
     private let received = Notices()
+    /// COPY data that libpq may hold back: what it has been given since all was sent.
+    var heldBack = 0
 
     /// What the server said beside its answers. Filled by libpq's callback, on the thread that calls libpq.
     private final class Notices {
@@ -212,6 +214,7 @@ package final class PostgresConnection {
 
     /// Sends all that libpq holds back.
     func flushOutput(by deadline: Deadline) throws(ConnectionFault) {
+        heldBack = 0
         while true {
             switch PQflush(handle) {
             case 0: return

@@ -30,9 +30,16 @@ package struct LoopbackHTTP: Sendable {
         ask("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
     }
 
-    package func post(_ path: String, body: String, type: String = "application/x-ndjson") -> Answer? {
+    /// - Parameter key: sent as the idempotency key.
+    package func post(
+        _ path: String,
+        body: String,
+        type: String = "application/x-ndjson",
+        key: String? = nil
+    ) -> Answer? {
         ask(
             "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: \(type)\r\n"
+                + (key.map { "Idempotency-Key: \($0)\r\n" } ?? "")
                 + "Content-Length: \(body.utf8.count)\r\n\r\n" + body
         )
     }

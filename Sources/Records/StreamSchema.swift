@@ -88,11 +88,24 @@ package struct StreamSchema: Hashable, Sendable, Codable {
     package var table: TableName
     /// In catalogue order; generated columns are left out.
     package var columns: [Column]
+    /// The columns whose equal values are best sent together: an index begins with them. Nil where that helps nothing, or where the order of rows
+    /// within a transaction could be noticed. A schema that was stored before this was known has none.
+    package var grouping: [String]?
 
-    package init(stream: String, table: TableName, columns: [Column]) {
+    package init(stream: String, table: TableName, columns: [Column], grouping: [String]? = nil) {
         self.stream = stream
         self.table = table
         self.columns = columns
+        self.grouping = grouping
+    }
+
+    /// `grouping` as indices into the columns of `layout`; empty if its rows are to be sent as they came.
+    ///
+    /// So are rows that leave columns to their defaults: a default may count, and then the order of rows shows.
+    package func grouping(of layout: RowLayout) -> [Int] {
+        guard let grouping, layout.table == table, layout.columns.count == columns.count else { return [] }
+        let found = grouping.compactMap { name in layout.columns.firstIndex { $0.name == name } }
+        return found.count == grouping.count ? found.sorted() : []
     }
 
     /// The layout of rows that carry every column but those in `omitted`, which are left to their defaults.

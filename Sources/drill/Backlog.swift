@@ -76,7 +76,7 @@ struct Backlog: ParsableCommand {
             peak = max(peak, yard.proxy?.peakResidentBytes ?? 0)
             print("peak RSS \(peak / 1_048_576) MiB")
             print(try fleet.count())
-            guard peak < 128 << 20 else { throw YardFault("peak RSS is \(peak / 1_048_576) MiB, not below 128 MiB") }
+            guard peak < 96 << 20 else { throw YardFault("peak RSS is \(peak / 1_048_576) MiB, not below 96 MiB") }
         }
     }
 }

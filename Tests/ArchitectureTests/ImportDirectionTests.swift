@@ -32,8 +32,14 @@ struct ImportDirectionTests {
         "local-cluster": ["LocalPostgres"],
         "drill-agents": ["AgentKit"],
         "ProvingGround": ["LocalPostgres"],
-        "drill": ["LocalPostgres", "ProvingGround"],
+        "drill": ["LocalPostgres", "ProvingGround", "CFaultPage"],
         "bench": ["Records", "SegmentedLog", "DurableQueue", "AgentKit", "LocalPostgres", "ProvingGround"],
+        "FuzzTargets": [
+            "Records", "Instruments", "CChecksum", "IngestFormats", "SegmentedLog", "IngestServer", "ForebayRuntime",
+            "LibPQClient",
+        ],
+        "fuzz": ["FuzzTargets"],
+        "fuzz-json-postgres": ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "Topology", "LocalPostgres"],
     ]
 
     /// Targets without files, sockets, clocks or tasks, so that they run under simulated faults.
@@ -111,7 +117,7 @@ struct ImportDirectionTests {
     }
 
     private var ownModules: Set<String> {
-        Set(Self.allowed.keys).union(["CChecksum", "CLZ4", "CLibPQ", "COpenSSL", "CZlib"])
+        Set(Self.allowed.keys).union(["CChecksum", "CFaultPage", "CLZ4", "CLibPQ", "COpenSSL", "CZlib"])
     }
 
     /// Every target that holds Swift.

@@ -45,6 +45,8 @@ struct DeliveryFaultLoopTests {
         settings.maximumRows = 64
         settings.maximumBytes = 700
         let world = DeliveryWorld(settings: settings, omissions: omissions, lazyLetters: lazyLetters)
+        // Rows are grouped by their padding in half of the worlds.
+        if random.chance(0.5) { world.queue.grouping = [1] }
         let trouble = Trouble(seed: seed &* 31 &+ 7)
         trouble.install(in: world)
         var replica = world.postgres.state

@@ -46,6 +46,37 @@ struct LaneDeliveryTests {
         #expect(world.delivery.step(awaited: Offset(1)) != .again)
     }
 
+    @Test func aLaneAtTheDoorTriesAtOnceWhenAnotherWasLetIn() {
+        let world = DeliveryWorld()
+        world.queue.append(3)
+        world.session.nextBreak = { .refusedAtTheDoor }
+        for _ in 0..<5 { world.step() }
+        guard case .sleep(let until) = world.delivery.step() else {
+            Issue.record("a lane that was turned away does not wait")
+            return
+        }
+        #expect(until > world.clock.now)
+        world.session.nextBreak = { nil }
+        #expect(world.delivery.step() == .sleep(until: until))
+        world.delivery.doorIsOpen()
+        #expect(world.delivery.step() == .again)
+        #expect(world.postgres.state.ledger.epoch == 1)
+    }
+
+    /// It says nothing about a fault that a server has told.
+    @Test func otherPausesAreKeptWhenAnotherLaneWasLetIn() {
+        let world = DeliveryWorld()
+        world.queue.append(3)
+        world.breakNext(.server("53300", .claiming))
+        _ = world.delivery.step()
+        guard case .sleep(let until) = world.delivery.step() else {
+            Issue.record("a refused claim is made again without a pause")
+            return
+        }
+        world.delivery.doorIsOpen()
+        #expect(world.delivery.step() == .sleep(until: until))
+    }
+
     @Test func enoughRowsGoAtOnce() {
         var settings = DeliverySettings()
         settings.initialRows = 10

@@ -56,6 +56,31 @@ struct PoisonTests {
         world.session.flushes.map { $0.parts.reduce(0) { $0 + $1.rows } }
     }
 
+    /// The line counts the rows as they were sent, and they are not sent in the order of their offsets.
+    @Test func theLineOfAGroupedRowNamesThatRow() {
+        let world = DeliveryWorld()
+        world.queue.grouping = [1]
+        for block in 0..<10 { world.queue.append(10, padding: block % 3) }
+        world.postgres.poison = [Offset(37), Offset(64)]
+        world.drain()
+        #expect(world.session.flushes[0].parts[0].sequence != nil)
+        #expect(world.deadLettered(.poison) == [Offset(37), Offset(64)])
+        #expect(world.postgres.refusals == 2)
+        #expect(world.broken() == nil)
+    }
+
+    @Test func aSearchGoesByOffsets() {
+        let world = DeliveryWorld()
+        world.queue.grouping = [1]
+        for block in 0..<10 { world.queue.append(10, padding: block % 3) }
+        world.postgres.deferredPoison = [Offset(64)]
+        world.drain()
+        #expect(world.deadLettered(.poison) == [Offset(64)])
+        let sequences = world.session.flushes.map { $0.parts.first?.sequence != nil }
+        // Grouped, until it is refused; then the suspects are halved as they came.
+        #expect(sequences.prefix(3) == [true, false, false])
+    }
+
     @Test func aLineThatMayBeAnotherRowsIsTriedAlone() {
         let world = DeliveryWorld()
         world.queue.append(100)

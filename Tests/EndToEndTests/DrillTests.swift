@@ -19,6 +19,8 @@ struct DrillTests {
         ["old-image"],
         ["restore"],
         ["restore", "--by-itself"],
+        ["syscall-kill", "--every", "20"],
+        ["syscall-fail", "--every", "50"],
     ])
     func nothingIsLostOrDoubled(arguments: [String]) throws {
         let outcome = try drill(arguments)
@@ -39,6 +41,15 @@ struct DrillTests {
         let outcome = try drill(["baseline", "--seconds", "2", "--sabotage"])
         #expect(outcome.status != 0)
         #expect(outcome.text.contains("\"lost\":1"), "\(outcome.text)")
+    }
+
+    /// So are those of the syscall drills: a record vanishes after the kill; the syncs are hidden from the law of order.
+    @Test(arguments: [("record", "was acknowledged|DAMAGED"), ("order", "was synced")])
+    func aSpoiledQueueIsFound(sabotage: String, finding: String) throws {
+        let stretch = ["--scenario", "append", "--every", "9", "--seed", "1"]
+        let outcome = try drill(["syscall-kill", "--sabotage", sabotage] + stretch)
+        #expect(outcome.status != 0)
+        #expect(finding.split(separator: "|").contains { outcome.text.contains($0) }, "\(outcome.text)")
     }
 
     private func drill(_ arguments: [String]) throws -> (status: Int32, text: String) {

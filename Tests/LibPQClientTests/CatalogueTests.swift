@@ -72,6 +72,73 @@ extension RealServerTests {
             #expect(columns.map(\.notNull) == [true, true, true, false, false])
         }
 
+        /// Makes the table and whatever else, and reads by which columns its rows are grouped.
+        private func grouping(_ definition: String, _ more: String = "") throws -> [String]? {
+            let table = try TestTable("grouped", definition: definition)
+            if !more.isEmpty { try TestDatabase.administrator().run(more, by: .after(.seconds(5))) }
+            return try catalogue.schema(of: table.name, stream: "s", by: .after(.seconds(5))).grouping
+        }
+
+        @Test
+        func rowsAreGroupedByWhatAnIndexBeginsWith() throws {
+            let table = TableName(schema: "public", name: "apirequests")
+            let schema = try catalogue.schema(of: table, stream: "apirequests", by: .after(.seconds(5)))
+            #expect(schema.grouping == ["service", "endpoint"])
+            #expect(schema.grouping(of: schema.layout()) == [1, 2])
+
+            let columns = "(at timestamptz, a text, b text, c int8)"
+            #expect(try grouping(columns) == nil)
+            #expect(try grouping(columns, "CREATE INDEX ON grouped (a)") == nil)
+            #expect(try grouping(columns, "CREATE INDEX ON grouped (b, a, at) INCLUDE (c)") == ["b", "a"])
+            #expect(try grouping(columns, "CREATE INDEX ON grouped (at, a); CREATE INDEX ON grouped (c, at)") == ["c"])
+            #expect(try grouping(columns, "CREATE INDEX ON grouped USING brin (a, b)") == nil)
+            #expect(try grouping(columns, "CREATE INDEX ON grouped (a, at) WHERE c > 0") == nil)
+            #expect(try grouping(columns, "CREATE INDEX ON grouped (lower(a), at)") == nil)
+        }
+
+        /// Where one row keeps another out, or something runs for each row, the order in which rows come can be told.
+        @Test
+        func rowsStayAsTheyCameWhereTheirOrderShows() throws {
+            let columns = "(at timestamptz, a text, b int8)"
+            let index = "CREATE INDEX ON grouped (a, at);"
+            #expect(try grouping(columns, index) == ["a"])
+            #expect(try grouping("(at timestamptz, a text, b int8 PRIMARY KEY)", index) == nil)
+            #expect(
+                try grouping(
+                    columns + " PARTITION BY RANGE (at)",
+                    index + "CREATE TABLE grouped_p PARTITION OF grouped DEFAULT; CREATE UNIQUE INDEX ON grouped_p (b)"
+                ) == nil
+            )
+            let function = """
+                CREATE OR REPLACE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+                """
+            #expect(
+                try grouping(
+                    columns,
+                    index + function
+                        + "CREATE TRIGGER t BEFORE INSERT ON grouped FOR EACH ROW EXECUTE FUNCTION public.nothing()"
+                ) == nil
+            )
+            #expect(
+                try grouping(
+                    columns,
+                    index + function
+                        + "CREATE TRIGGER t AFTER UPDATE ON grouped FOR EACH ROW EXECUTE FUNCTION public.nothing()"
+                ) == ["a"]
+            )
+        }
+
+        /// A default may count.
+        @Test
+        func rowsThatLeaveAColumnToItsDefaultAreNotGrouped() throws {
+            let table = try TestTable("counted", definition: "(a text, at timestamptz, n serial)")
+            try TestDatabase.administrator().run("CREATE INDEX ON counted (a, at)", by: .after(.seconds(5)))
+            let schema = try catalogue.schema(of: table.name, stream: "s", by: .after(.seconds(5)))
+            #expect(schema.grouping == ["a"])
+            #expect(schema.grouping(of: schema.layout()) == [0])
+            #expect(schema.grouping(of: schema.layout(omitting: [2])) == [])
+        }
+
         @Test
         func aDroppedColumnIsNotThere() throws {
             let table = try TestTable("dropped", definition: "(a int8, b text, c bool)")

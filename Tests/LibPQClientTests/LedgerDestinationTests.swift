@@ -67,6 +67,33 @@ extension RealServerTests {
         }
 
         @Test
+        func rowsAreSentInTheirSequence() throws {
+            let table = try TestTable("sequenced")
+            // Rows larger than a message, as large as one with the rows before, and small ones.
+            let texts = [10, 100_000, 30_000, 30_000, 5_531, 3, 64_000, 40_000, 1].enumerated().map { index, length in
+                String(repeating: "\(index)", count: length)
+            }
+            var part = table.part(texts.enumerated().map { (Int64($0), $1) })
+            var rows = TestRows()
+            for (index, text) in texts.enumerated() { rows.add(Int64(index), text) }
+            let order = [8, 1, 0, 2, 3, 4, 7, 6, 5]
+            part.sequence = order.map { row in
+                Flush.RowPlace(
+                    slice: 0,
+                    row: Int32(row),
+                    start: Int32(rows.bounds[row]),
+                    length: Int32(rows.bounds[row + 1] - rows.bounds[row])
+                )
+            }
+            _ = try destination.claim(lane)
+            #expect(try destination.flush(flush(to: 9, [part])).rows == 9)
+            let landed = try TestDatabase.administrator()
+                .query("SELECT n, t FROM public.sequenced ORDER BY ctid", by: .after(.seconds(10))).rows
+            #expect(landed.map { $0.integer(0) } == order.map { Int64($0) })
+            #expect(landed.map { $0.text(1) } == order.map { texts[$0] })
+        }
+
+        @Test
         func withoutRowsTheLedgerAloneAdvances() throws {
             _ = try destination.claim(lane)
             #expect(try destination.flush(flush(to: 10, [])) == FlushReceipt(rows: 0))

@@ -129,6 +129,22 @@ import Testing
         #expect(lane.append(1).ending == .durable)
     }
 
+    /// Found by the drill syscall-fail: a full disk on which a sidecar was missing could not be opened, and so never be drained.
+    @Test func aDiskThatTakesNoSidecarOpensAllTheSame() throws {
+        let lane = try LaneFixture(segmentBytes: 4 << 10)
+        lane.append([AppendRequest(.stamped(1, rows: 1, padding: 200), key: 1)])
+        while try lane.segmentNames.count < 3 { lane.append(2, padding: 200) }
+        for attempt in 1...2 {
+            try lane.reopen()
+            lane.disk.writeFailures = attempt == 1 ? 1000 : 0
+            let history = KeyHistory(context: lane.context, catalogue: lane.catalogue)
+            #expect(try history.load(notBefore: 0, limit: 10).count == 1)
+            lane.disk.writeFailures = 0
+            _ = try history.writeSidecars()
+            #expect(try lane.disk.list(LaneFixture.directory).count { $0.hasSuffix(".keys") } == 3)
+        }
+    }
+
     @Test func aRecycledSegmentShowsNothingOfItsFormerLife() throws {
         let lane = try LaneFixture(segmentBytes: 4 << 10)
         while try lane.segmentNames.count < 3 { lane.append(1, padding: 200) }

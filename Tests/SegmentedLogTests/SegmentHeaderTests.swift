@@ -53,6 +53,12 @@ import Testing
         #expect(decoding { Self.rewrite(&$0) { $0[89] = 0xFF } } == .field("key id is not UTF-8"))
         #expect(decoding { Self.rewrite(&$0) { $0[48] = 0 } } == .field("base offset 0"))
         #expect(decoding { Self.rewrite(&$0) { $0[64] = 0 } } == .field("mark 0"))
+        // Found by fuzzing: the number after this one ran over.
+        let last = UInt64.max
+        #expect(
+            decoding { Self.rewrite(&$0) { $0.replaceSubrange(40..<48, with: repeatElement(0xFF, count: 8)) } }
+                == .field("sequence \(last)")
+        )
         #expect(decoding { $0[300] = 1 } == .checksum)
         #expect(decoding { $0.removeLast() } == .short(bytes: 511))
         #expect(decoding { $0 = [UInt8](repeating: 0, count: 512) } == .magic)

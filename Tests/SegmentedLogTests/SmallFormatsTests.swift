@@ -76,6 +76,33 @@ import Testing
         #expect(LaneHints.read("d", on: disk) == LaneHints())
     }
 
+    /// Found by fuzzing: names of other programs' making stopped a lane, or the process.
+    @Test func aNameThatTheLogWouldNotWriteIsNoneOfItsFiles() {
+        let others = [
+            "spare-007.tmp", "spare-+3.tmp", "spare-0.tmp", "spare--1.tmp", "spare-9223372036854775807.tmp",
+            "18446744073709551615.segment", "09223372036854775807.segment", "18446744073709551614.keys",
+        ]
+        for name in others { #expect(LaneFiles.kind(of: name) == .other, "\(name)") }
+        #expect(LaneFiles.kind(of: "09223372036854775806.segment") == .segment(base: Offset(UInt64.max / 2 - 1)))
+        #expect(LaneFiles.kind(of: "spare-7.tmp") == .spare(number: 7))
+    }
+
+    /// Found by fuzzing: with such a watermark the lane had no offset left to give out, and the process stopped.
+    @Test func hintsBeyondAnyOffsetAreNoHints() throws {
+        let disk = FaultyDisk(seed: 1)
+        try disk.createDirectory("lane")
+        for (durable, isBelieved) in [(UInt64.max - 1, false), (UInt64.max / 2, false), (UInt64.max / 2 - 1, true)] {
+            let hints = LaneHints(
+                durable: Offset(durable),
+                committed: Offset(1),
+                replicated: Offset(1),
+                written: WallTime(microseconds: 1)
+            )
+            try hints.write("lane", on: disk)
+            #expect((LaneHints.read("lane", on: disk) == hints) == isBelieved, "\(durable)")
+        }
+    }
+
     @Test func segmentsShrinkWithTheBudget() {
         func size(_ limit: Int, lanes: Int = 2) -> Int {
             DiskBudget.segmentBytes(

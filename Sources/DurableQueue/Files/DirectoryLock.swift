@@ -19,12 +19,14 @@ final class DirectoryLock: Sendable {
             guard code == EWOULDBLOCK else { throw .log(.file(.init(operation: "flock", path: path, code: code))) }
             throw .locked(path: directory, holder: holder)
         }
-        let text = Array("\(getpid())\n".utf8)
-        guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, text, text.count, 0) == text.count else {
-            let code = errno
-            close(descriptor)
-            throw .log(.file(.init(operation: "write", path: path, code: code)))
-        }
+        note(getpid())
+    }
+
+    /// Writes down who holds the lock. It is a courtesy, which a full disk may refuse: the lock is held all the same.
+    private func note(_ holder: pid_t) {
+        let text = Array("\(holder)\n".utf8)
+        guard pwrite(descriptor, text, text.count, 0) == text.count else { return }
+        ftruncate(descriptor, off_t(text.count))
     }
 
     deinit {

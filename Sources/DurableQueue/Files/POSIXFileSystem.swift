@@ -13,6 +13,18 @@ package struct POSIXFileSystem: FileSystem {
 
     package func createDirectory(_ path: String) throws(FileFault) {
         guard mkdir(path, 0o750) == 0 || errno == EEXIST else { throw FileFault(last: "mkdir", path) }
+        do throws(FileFault) {
+            try syncDirectory(Self.parent(of: path))
+        } catch {
+            // A parent that may not be opened is an operator's, and so is what stands in it.
+            if error.code != EACCES { throw error }
+        }
+    }
+
+    private static func parent(of path: String) -> String {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: true)
+        let root = path.hasPrefix("/") ? "/" : parts.count > 1 ? "" : "."
+        return root + parts.dropLast().joined(separator: "/")
     }
 
     package func list(_ path: String) throws(FileFault) -> [String] {

@@ -71,7 +71,7 @@ extension ForebayConfiguration {
         /// The most rows of one transaction.
         package var maxRows = 20_000
         /// The most bytes of rows in one transaction.
-        package var maxBytes = ByteCount(mebibytes: 8)
+        package var maxBytes = ByteCount(mebibytes: 4)
         /// How long a partial batch may wait for more rows.
         package var maxDelay = Duration.milliseconds(50)
         /// What a flush should take; the size of a batch adapts to it.

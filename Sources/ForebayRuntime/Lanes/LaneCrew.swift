@@ -44,6 +44,11 @@ final class LaneCrew: Sendable {
         for worker in workers { worker.primaryChanged(to: node) }
     }
 
+    /// A lane has been claimed: the others need not wait out their pauses.
+    func doorIsOpen(besides lane: LaneKey) {
+        for worker in workers where worker.key != lane { worker.doorIsOpen() }
+    }
+
     func tryParkedStreams() {
         for worker in workers { worker.tryParkedStreams() }
     }

@@ -6,11 +6,13 @@ import SegmentedLog
 /// A lane of the queue, as the delivery reads it. Used on the lane's flusher thread.
 final class LaneSource: ChunkSource {
     private let reader: LaneReader
+    private let streams: StreamRegistry
     /// Rows after this are not this lane's to deliver; see ``Renewal``.
     var mark: Offset?
 
-    init(_ reader: LaneReader, mark: Offset?) {
+    init(_ reader: LaneReader, streams: StreamRegistry, mark: Offset?) {
         self.reader = reader
+        self.streams = streams
         self.mark = mark
     }
 
@@ -33,5 +35,10 @@ final class LaneSource: ChunkSource {
         } catch {
             throw SourceFault("\(error)")
         }
+    }
+
+    /// As the catalogue had it when the table was last read: a layout of a long backlog may be older than that, its table is not.
+    func grouping(of layout: RowLayout) -> [Int] {
+        streams.grouping(of: layout)
     }
 }

@@ -23,6 +23,8 @@ final class LaneWorker: Sendable {
         var triesParked = false
         var hasOtherPrimary = false
         var order: (ClaimDecision.Order, ClaimDecision.System)?
+        /// Another lane has been claimed.
+        var doorIsOpen = false
     }
 
     /// What a worker needs besides its lane.
@@ -34,6 +36,9 @@ final class LaneWorker: Sendable {
         var deadLetters: any DeadLetterStore
         var journal: DeliveryJournal
         var renewal: Renewal
+        var streams: StreamRegistry
+        /// Told on a lane's thread when that lane has been claimed.
+        var claimed: @Sendable (LaneKey) -> Void
         /// What an earlier process left word of, by lane.
         var committed: @Sendable (LaneKey) -> Offset
         /// What all replicas were once seen to show together, by lane.
@@ -80,6 +85,12 @@ final class LaneWorker: Sendable {
         reader.wake()
     }
 
+    /// Lets a lane that could not connect try again at once, because another one could.
+    func doorIsOpen() {
+        state.withLock { $0.doorIsOpen = true }
+        reader.wake()
+    }
+
     /// Asks the thread to end after the flush that is under way.
     func stop() {
         state.withLock { $0.isStopping = true }
@@ -108,7 +119,7 @@ final class LaneWorker: Sendable {
 
     private func run(_ surroundings: Surroundings) {
         let clock = MonotonicClock()
-        let source = LaneSource(reader, mark: surroundings.renewal.mark(of: key))
+        let source = LaneSource(reader, streams: surroundings.streams, mark: surroundings.renewal.mark(of: key))
         let delivery = LaneDelivery(
             lane: key,
             opened: source.durable,
@@ -121,7 +132,7 @@ final class LaneWorker: Sendable {
                 breakSwitch: breakSwitch
             ),
             deadLetters: surroundings.deadLetters,
-            observer: surroundings.journal,
+            observer: ClaimHerald(journal: surroundings.journal, claimed: surroundings.claimed),
             clock: clock,
             settings: surroundings.settings
         )
@@ -129,6 +140,7 @@ final class LaneWorker: Sendable {
             let orders = state.withLock { state in
                 defer {
                     state.triesParked = false
+                    state.doorIsOpen = false
                     state.hasOtherPrimary = false
                     state.order = nil
                 }
@@ -136,6 +148,7 @@ final class LaneWorker: Sendable {
             }
             if orders.isStopping { delivery.stop() }
             if orders.triesParked { delivery.tryParkedStreams() }
+            if orders.doorIsOpen { delivery.doorIsOpen() }
             if let (order, system) = orders.order { delivery.resume(order, in: system) }
             if orders.hasOtherPrimary { delivery.primaryChanged() }
             let durable = source.durable
@@ -158,5 +171,21 @@ final class LaneWorker: Sendable {
     /// Waits for a moment, or for a wake-up; new rows are no reason to go on sooner.
     private func pause(until moment: Duration, _ clock: MonotonicClock) {
         _ = reader.waitForData(after: Offset(.max), within: moment - clock.now)
+    }
+}
+
+/// Takes claims to the other lanes, and everything to the journal.
+private final class ClaimHerald: DeliveryObserver {
+    private let journal: DeliveryJournal
+    private let claimed: @Sendable (LaneKey) -> Void
+
+    init(journal: DeliveryJournal, claimed: @escaping @Sendable (LaneKey) -> Void) {
+        self.journal = journal
+        self.claimed = claimed
+    }
+
+    func observe(_ event: DeliveryEvent, of lane: LaneKey) {
+        journal.observe(event, of: lane)
+        if case .claimed = event { claimed(lane) }
     }
 }

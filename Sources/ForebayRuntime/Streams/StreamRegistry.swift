@@ -41,6 +41,11 @@ package final class StreamRegistry: Sendable {
         state.withLock { $0.plans[stream] }
     }
 
+    /// The columns of the layout by whose values rows are best sent together, by index; empty if they are to be sent as they came.
+    package func grouping(of layout: RowLayout) -> [Int] {
+        plan(for: layout.stream)?.schema.grouping(of: layout) ?? []
+    }
+
     /// The streams without a plan, with the reason, by name.
     package var waiting: [(stream: String, reason: String)] {
         state.withLock { state in

@@ -14,8 +14,11 @@ struct LetterDirectory: Sendable {
     /// The numbers of the files that are there, ascending.
     func numbers() throws(FileFault) -> [UInt64] {
         try files.list(path).compactMap { name in
-            guard name.hasSuffix(Self.suffix), name.utf8.count == 16 + Self.suffix.utf8.count else { return nil }
-            return UInt64(name.prefix(16), radix: 16)
+            // Numbers count from 1, and never up to half of what 64 bits hold; a name in any other form is not the store's.
+            guard name.hasSuffix(Self.suffix), let number = UInt64(name.dropLast(Self.suffix.count), radix: 16),
+                number > 0, number < UInt64.max / 2, path(of: number) == "\(path)/\(name)"
+            else { return nil }
+            return number
         }.sorted()
     }
 

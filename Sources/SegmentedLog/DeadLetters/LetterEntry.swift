@@ -11,6 +11,9 @@ package enum LetterVerdict: UInt8, Hashable, Sendable, CaseIterable {
 /// The number of a letter, counted from 1 over all files of a store.
 package typealias LetterID = UInt64
 
+/// No store lives to number so many letters: in a file it is damage.
+let highestID = LetterID.max / 2
+
 /// One entry of a frame, without rows. Format: "Dead-letter format", section "Entries".
 enum LetterEntry: Hashable, Sendable {
     /// `rowBytes` of the frame's rows are this letter's; `letter.bytes` is empty.
@@ -109,8 +112,9 @@ enum LetterEntry: Hashable, Sendable {
                 let count = reader.read(UInt64.self)
             else { return nil }
             let (end, overflow) = first.addingReportingOverflow(count)
-            // The offset behind the last one has to exist too, and a count has to be an Int.
-            guard id > 0, first > 0, count > 0, count <= UInt64(Int.max), !overflow else { return nil }
+            guard id > 0, id < highestID, first > 0, count > 0, !overflow, Offset(end) <= .unreachable else {
+                return nil
+            }
             self.lane = LaneKey(queue: QueueID(high: high, low: low), lane: LaneID(lane))
             self.rowBytes = Int(rowBytes)
             self.id = id

@@ -24,6 +24,7 @@ struct LetterFileHeader: Hashable, Sendable {
         case version(UInt16)
         case checksum
         case number(UInt64)
+        case firstID(LetterID)
     }
 
     func encode() -> [UInt8] {
@@ -55,6 +56,7 @@ struct LetterFileHeader: Hashable, Sendable {
         guard checksum == forebay_crc32c(0, bytes, 60) else { return .failure(LetterHeaderFault(.checksum)) }
         guard version == Self.version else { return .failure(LetterHeaderFault(.version(version))) }
         guard found == number else { return .failure(LetterHeaderFault(.number(found))) }
+        guard firstID <= highestID else { return .failure(LetterHeaderFault(.firstID(firstID))) }
         return .success(
             LetterFileHeader(
                 number: found,
@@ -81,6 +83,7 @@ struct LetterHeaderFault: Error, Hashable, Sendable, CustomStringConvertible {
         case .version(let version): "version \(version); this program reads version \(LetterFileHeader.version)"
         case .checksum: "the header's checksum is wrong"
         case .number(let number): "the header says file \(number)"
+        case .firstID(let id): "the header says that its letters are numbered from \(id) on"
         }
     }
 }

@@ -94,7 +94,7 @@ struct LetterIndex {
             remember(letter.range, of: letter.lane)
             pending.insert(contentsOf: id..<(id + 1))
             pendingCount += 1
-            pendingEvents[letter.kind, default: 0] += letter.count
+            count(letter.count, of: letter.kind)
             if letter.kind != .poison || letter.count != 1 {
                 others[id] = Size(kind: letter.kind, events: letter.count)
             }
@@ -107,12 +107,18 @@ struct LetterIndex {
                 pending.remove(contentsOf: id..<(id + 1))
                 pendingCount -= 1
                 let size = others.removeValue(forKey: id) ?? .ordinary
-                pendingEvents[size.kind, default: 0] -= size.events
+                count(-size.events, of: size.kind)
                 if let index = files.firstIndex(where: { $0.ids?.contains(id) ?? false }) {
                     files[index].settled += 1
                 }
             }
         }
+    }
+
+    /// Stays at the largest number instead of running over: letters that were not written here may name any range.
+    private mutating func count(_ events: Int, of kind: DeadLetter.Kind) {
+        let (sum, overflow) = pendingEvents[kind, default: 0].addingReportingOverflow(events)
+        pendingEvents[kind] = overflow ? .max : max(0, sum)
     }
 
     private mutating func remember(_ range: ClosedRange<Offset>, of lane: LaneKey) {

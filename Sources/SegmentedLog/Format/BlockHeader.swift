@@ -124,7 +124,7 @@ package struct BlockHeader: Hashable, Sendable {
         if !flags.isSubset(of: .known) { return "flags \(flags.rawValue)" }
         if fingerprint.rawValue == 0 { return "fingerprint 0" }
         if mark == 0 { return "mark 0" }
-        if first.rawValue == 0 || first.rawValue >= UInt64.max / 2 { return "first offset \(first)" }
+        if first.rawValue == 0 || first >= .unreachable { return "first offset \(first)" }
         if floor > first { return "floor \(floor) above the first offset \(first)" }
         if rows < 1 || rows > rawLength / 2 { return "\(rows) rows in \(rawLength) bytes" }
         if rawLength > Self.maximumRawLength { return "raw length \(rawLength)" }

@@ -8,6 +8,8 @@ package struct SegmentHeader: Hashable, Sendable {
     package static let longestKeyID = 63
     static let magic: UInt64 = 0x4D47_4553_5941_4246
     static let encryptedFlag: UInt16 = 1
+    /// Leaves numbers for more segments than a lane will ever have.
+    static let highestSequence = UInt64.max - 1 << 32
 
     /// 128 random bits.
     package struct Salt: Hashable, Sendable {
@@ -109,8 +111,10 @@ package struct SegmentHeader: Hashable, Sendable {
         guard flags & ~encryptedFlag == 0 else { throw .field("flags \(flags)") }
         let mark: UInt64 = bytes.littleEndian(at: 64)
         guard mark != 0 else { throw .field("mark 0") }
-        let base: UInt64 = bytes.littleEndian(at: 48)
-        guard base > 0, base < UInt64.max / 2 else { throw .field("base offset \(base)") }
+        let base = Offset(bytes.littleEndian(at: 48, as: UInt64.self))
+        guard base > .none, base < .unreachable else { throw .field("base offset \(base)") }
+        let sequence: UInt64 = bytes.littleEndian(at: 40)
+        guard sequence <= highestSequence else { throw .field("sequence \(sequence)") }
         let keyLength = Int(bytes.littleEndian(at: 88, as: UInt8.self))
         guard keyLength <= longestKeyID, (keyLength > 0) == (flags & encryptedFlag != 0) else {
             throw .field("key id of \(keyLength) bytes with flags \(flags)")
@@ -130,8 +134,8 @@ package struct SegmentHeader: Hashable, Sendable {
                 queue: QueueID(high: bytes.littleEndian(at: 16), low: bytes.littleEndian(at: 24)),
                 lane: LaneID(bytes.littleEndian(at: 32, as: UInt16.self))
             ),
-            sequence: bytes.littleEndian(at: 40),
-            base: Offset(base),
+            sequence: sequence,
+            base: base,
             born: WallTime(microseconds: bytes.littleEndian(at: 56)),
             mark: mark,
             salt: Salt(high: bytes.littleEndian(at: 72), low: bytes.littleEndian(at: 80)),

@@ -59,7 +59,7 @@ package struct SegmentAudit: Sendable {
                     report(position, nil, "block number \(block.number) where \(number) was due")
                 }
                 try check(block, at: position, walk, hasKey: hasKey)
-                number = block.number + 1
+                number = block.number &+ 1
                 position = block.next(after: position)
                 expected = block.last.advanced(by: 1)
                 continue

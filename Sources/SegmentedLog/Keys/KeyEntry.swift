@@ -31,15 +31,15 @@ package struct KeyEntry: Hashable, Sendable {
 
     /// Reads an entry; nil if it stands for no event or for offsets that can't be.
     static func decode(_ bytes: UnsafeRawPointer) -> KeyEntry? {
-        let first: UInt64 = bytes.littleEndian(at: 24)
+        let first = Offset(bytes.littleEndian(at: 24, as: UInt64.self))
         let count: UInt32 = bytes.littleEndian(at: 32)
-        guard first > 0, first < UInt64.max / 2, count > 0 else { return nil }
+        guard first > .none, first < .unreachable, count > 0 else { return nil }
         return KeyEntry(
             request: KeyedRequest(
                 key: IdempotencyKey(high: bytes.littleEndian(at: 0), low: bytes.littleEndian(at: 8)),
                 bodyDigest: bytes.littleEndian(at: 16)
             ),
-            first: Offset(first),
+            first: first,
             count: Int(count),
             seconds: bytes.littleEndian(at: 36)
         )

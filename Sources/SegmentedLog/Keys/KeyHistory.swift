@@ -57,7 +57,14 @@ package struct KeyHistory: Sendable {
         }
         if isTrimmed { return [] }
         let sidecar = try rebuilt(base)
-        try write(sidecar)
+        do throws(FileFault) {
+            try write(sidecar)
+        } catch {
+            // No reason not to start: a full disk would then never be drained. The housekeeper tries again.
+            catalogue.noteSealed(
+                LaneCatalogue.SealedKeys(base: base, last: sidecar.last, keys: sidecar.entries)
+            )
+        }
         return sidecar.entries
     }
 

@@ -4,6 +4,8 @@ package import Records
 package enum LaneFiles {
     package static let watermarks = "WATERMARKS"
     package static let quarantine = "quarantine"
+    /// Leaves numbers for more spares than a lane will ever have.
+    private static let highestSpare = Int.max / 2
 
     /// What a name stands for.
     package enum Kind: Hashable, Sendable {
@@ -31,7 +33,9 @@ package enum LaneFiles {
     package static func kind(of name: String) -> Kind {
         if let base = offset(name, suffix: ".segment") { return .segment(base: base) }
         if let base = offset(name, suffix: ".keys") { return .keys(base: base) }
-        if name.hasPrefix("spare-"), name.hasSuffix(".tmp"), let number = Int(name.dropFirst(6).dropLast(4)) {
+        if name.hasPrefix("spare-"), name.hasSuffix(".tmp"), let number = Int(name.dropFirst(6).dropLast(4)),
+            number > 0, number <= highestSpare, name == spare(number)
+        {
             return .spare(number: number)
         }
         return .other
@@ -46,7 +50,7 @@ package enum LaneFiles {
         guard name.hasSuffix(suffix) else { return nil }
         let digits = name.dropLast(suffix.count)
         guard digits.utf8.count == 20, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
-            let value = UInt64(digits), value > 0
+            let value = UInt64(digits), value > 0, Offset(value) < .unreachable
         else { return nil }
         return Offset(value)
     }

@@ -46,12 +46,13 @@ package struct LaneHints: Hashable, Sendable {
                 bytes.littleEndian(at: 8) == version,
                 bytes.littleEndian(at: 60) == forebay_crc32c(0, bytes, 60)
             else { return nil }
-            return LaneHints(
+            let hints = LaneHints(
                 durable: Offset(bytes.littleEndian(at: 16, as: UInt64.self)),
                 committed: Offset(bytes.littleEndian(at: 24, as: UInt64.self)),
                 replicated: Offset(bytes.littleEndian(at: 32, as: UInt64.self)),
                 written: WallTime(microseconds: bytes.littleEndian(at: 40))
             )
+            return max(hints.durable, hints.committed, hints.replicated) < .unreachable ? hints : nil
         }
     }
 

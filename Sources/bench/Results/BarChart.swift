@@ -36,19 +36,23 @@ struct BarChart {
     }
 
     var svg: String {
-        let height = top + bars.count * step + 8
+        let height = top + bars.count * step + 4
         var lines = [
             #"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \#(width) \#(height)" width="\#(width)" height="\#(height)" role="img">"#,
             "<title>\(escaped(title)), \(escaped(measure.unit))</title>",
             "<style>",
-            "text { font: 14px system-ui, sans-serif; fill: #1f2328 } .sub { font-size: 12px; fill: #59636e }",
+            "text { font: 14px system-ui, sans-serif; fill: #1f2328 } .title { font-weight: 600 }",
+            ".sub { font-size: 12px; fill: #59636e } .ground { fill: #ffffff; stroke: #d1d9e0 }",
             ".bar { fill: #8c959f } .own { fill: #0969da } .line { stroke: #1f2328; stroke-width: 1.5 }",
             ".axis { stroke: #d1d9e0; stroke-width: 1 }",
             "@media (prefers-color-scheme: dark) { text { fill: #f0f6fc } .sub { fill: #9198a1 }",
+            ".ground { fill: #0d1117; stroke: #3d444d }",
             ".bar { fill: #656c76 } .own { fill: #4493f8 } .line { stroke: #f0f6fc } .axis { stroke: #3d444d } }",
             "</style>",
-            #"<text x="8" y="22" font-weight="600">\#(escaped(title))</text>"#,
-            #"<text x="8" y="42" class="sub">\#(escaped(measure.unit)); bar: median, whisker: minimum to maximum</text>"#,
+            // A ground of its own: the page's theme need not be the one that the browser prefers.
+            #"<rect class="ground" x="0.5" y="0.5" width="\#(width - 1)" height="\#(height - 1)" rx="6"/>"#,
+            #"<text x="12" y="24" class="title">\#(escaped(title))</text>"#,
+            #"<text x="12" y="44" class="sub">\#(escaped(measure.unit)); bar: median, whisker: minimum to maximum</text>"#,
             #"<line class="axis" x1="\#(left)" x2="\#(left)" y1="\#(top - 8)" y2="\#(height - 8)"/>"#,
         ]
         for (index, bar) in bars.enumerated() {

@@ -12,24 +12,32 @@ struct Outcome: Codable {
     }
 
     var name: String
-    var title: String
-    var method: String
+    var title = ""
+    var method = ""
     var measures: [Measure]
-    var charts: [Measure]
-    var machine: [String]
+    var charts: [Measure] = []
+    var machine: [String] = []
     var command = ""
     var contenders: [Side]
     var verdicts: [Verdict] = []
 
+    init(name: String, measures: [Measure], contenders: [Side]) {
+        self.name = name
+        self.measures = measures
+        self.contenders = contenders
+    }
+
     init(_ scenario: any Scenario, _ playing: [any Contender], machine: [String]) {
         let type = type(of: scenario)
-        name = type.name
+        self.init(
+            name: type.name,
+            measures: type.measures,
+            contenders: playing.map { Side(name: $0.name, note: $0.note) }
+        )
         title = type.title
         method = type.method
-        measures = type.measures
         charts = type.charts
         self.machine = machine
-        contenders = playing.map { Side(name: $0.name, note: $0.note) }
     }
 
     var rounds: Int { contenders.first?.rounds.count ?? 0 }

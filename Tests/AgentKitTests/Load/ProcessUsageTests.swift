@@ -26,4 +26,12 @@ struct ProcessUsageTests {
         #expect(usage.residentBytes > 1 << 20)
         #expect(usage.peakResidentBytes >= usage.residentBytes)
     }
+
+    @Test func addsProcessesUp() throws {
+        let own = Int(getpid())
+        let twice = try #require(ProcessUsage(of: [own, own]))
+        #expect(twice.residentBytes > 1 << 21)
+        #expect(ProcessUsage(of: [own, 0]) == nil)
+        #expect(ProcessUsage(of: []) == nil)
+    }
 }

@@ -146,11 +146,19 @@ final class FakePostgres {
         return DeliveryFault(phase: phase, cause: .server(error), part: index)
     }
 
+    /// In the order in which they are sent.
     private func offsets(_ part: Flush.Part) -> [Offset] {
-        part.slices.flatMap { slice in
+        let inOrder = part.slices.flatMap { slice in
             let offsets = FakeQueue.offsets(in: slice.chunk.bytes[slice.range])
             precondition(offsets.count == slice.rows && offsets.first == slice.first, "a slice is mislabelled")
             return offsets
         }
+        guard let sequence = part.sequence else { return inOrder }
+        let sent = sequence.flatMap { place in
+            let start = Int(place.start)
+            return FakeQueue.offsets(in: part.slices[Int(place.slice)].chunk.bytes[start..<start + Int(place.length)])
+        }
+        precondition(sent.sorted() == inOrder, "the rows of a part are not sent once each")
+        return sent
     }
 }

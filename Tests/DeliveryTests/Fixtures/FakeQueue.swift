@@ -13,6 +13,8 @@ final class FakeQueue: ChunkSource {
     /// Asked at each call; true makes it throw.
     var fails: () -> Bool = { false }
     private(set) var reads = 0
+    /// The columns by which rows are grouped, of every layout.
+    var grouping: [Int] = []
     private var layouts: [Fingerprint: RowLayout] = [:]
 
     static func layout(_ stream: String) -> RowLayout {
@@ -104,6 +106,8 @@ final class FakeQueue: ChunkSource {
             bytes: Array(chunk.bytes[(skipped * size)...])
         )
     }
+
+    func grouping(of layout: RowLayout) -> [Int] { grouping }
 
     func layout(of fingerprint: Fingerprint) throws(SourceFault) -> RowLayout {
         guard let layout = layouts[fingerprint] else { throw SourceFault("unknown layout \(fingerprint)") }

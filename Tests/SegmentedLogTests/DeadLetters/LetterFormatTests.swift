@@ -73,6 +73,49 @@ struct LetterFormatTests {
         }
     }
 
+    /// Found by fuzzing: the number after the last one ran over, and with it the process.
+    @Test func idsThatNoStoreReachesAreDamage() {
+        for (id, isGood) in [(UInt64.max, false), (highestID, false), (highestID - 1, true), (0, false)] {
+            var writer = LetterBytesWriter()
+            LetterEntry.mark(1, LetterFixture.lane, Offset(1)...Offset(1), .retried).encode(into: &writer)
+            writer.store(id, at: 8)
+            var reader = LetterBytesReader(writer.bytes[...])
+            #expect((LetterEntry.decode(&reader) != nil) == isGood, "\(id)")
+        }
+        var header = header
+        header.firstID = .max
+        #expect(fault(header.encode()) == .firstID(.max))
+    }
+
+    /// Found by fuzzing: a file of such a name kept the whole store from being opened, or stopped the process.
+    @Test func aNameThatTheStoreWouldNotWriteIsNoneOfItsFiles() throws {
+        let disk = LetterDisk()
+        try disk.createDirectory("dead")
+        let directory = LetterDirectory(path: "dead", files: disk)
+        let others = [
+            "+000000000000003.letters", "ffffffffffffffff.letters", "0000000000000000.letters",
+            "000000000000000A.letters",
+        ]
+        for name in others + ["000000000000000a.letters"] { _ = try disk.open("dead/\(name)", .create) }
+        #expect(try directory.numbers() == [10])
+    }
+
+    /// Found by fuzzing: the sum of what letters say ran over.
+    @Test func countsBeyondAnIntStayAtTheLargest() {
+        var index = LetterIndex()
+        index.begin(file: LetterIndex.FileSummary(number: 1, end: 64))
+        for id in 1...3 as ClosedRange<LetterID> {
+            var letter = LetterFixture.letter(1, lane: LaneKey(queue: QueueID(high: 1, low: id), lane: LaneID(1)))
+            letter.kind = .unreadable
+            letter.count = 1 << 62
+            index.add(.letter(id, letter, rowBytes: 0), inFile: 1)
+        }
+        #expect(index.pendingEvents[.unreadable] == .max)
+        index.add(.verdict(.discarded, [1, 2, 3], time: 0), inFile: 1)
+        #expect(index.pendingCount == 0)
+        #expect(index.pendingEvents[.unreadable] == 0)
+    }
+
     @Test func lengthsBeyondTheFileAreRefusedBeforeTheyAreUsed() {
         let frame = LetterFrame.encode([.verdict(.retried, [1], time: 0)], rows: [], salt: 1, file: 1)
         #expect(LetterFrame.lengths(of: frame, salt: 1, file: 1, available: frame.count) != nil)
