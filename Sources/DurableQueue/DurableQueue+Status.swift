@@ -39,11 +39,7 @@ extension DurableQueue {
     }
 
     /// Whether some lane takes requests. Cheap.
-    package var isAccepting: Bool {
-        writers.contains { writer in
-            !writer.isFull && writer.lane.board.withLock { $0.readOnlyReason == nil }
-        }
-    }
+    package var isAccepting: Bool { writers.contains(where: \.takesRequests) }
 
     /// The budget, or the file system, has no room for a further segment: then age and bytes of retention yield.
     package var isPressed: Bool { !hasRoomForSegment || writers.contains(where: \.isFull) }

@@ -131,7 +131,7 @@ package struct Proxy: Service {
             hurry: { crew.hurry(to: $0) }
         )
         let instruments = IngestInstruments()
-        let loops = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: Self.eventLoops(System.coreCount))
         let ingest = try await IngestServer.start(
             configuration: configuration.ingestConfiguration,
             backend: backend,
@@ -182,6 +182,10 @@ package struct Proxy: Service {
         if let failure { throw failure }
         log.notice("stopped; what was not delivered waits in the queue")
     }
+
+    /// One loop for two processors: the lanes' threads, the flushers and the kernel need the others, and what one loop reads
+    /// at once becomes one group commit.
+    static func eventLoops(_ processors: Int) -> Int { max(1, processors / 2) }
 
     /// Runs the services until a graceful shutdown has been asked for and `shutdown` is done. Returns why one failed, if one did.
     private static func untilShutdown(

@@ -57,6 +57,8 @@ package protocol IngestBackend: AnyObject, Sendable {
 package enum LaneChoice: Hashable, Sendable {
     /// The hash of the order key that the agent named: equal keys keep their order.
     case ordered(UInt64)
+    /// Any lane; the number is taken modulo the lanes, so that equal numbers go together.
+    case any(Int)
     /// Any lane that keeps the order within the connection; see ``lane(of:)``.
     case connection(number: UInt64, loop: Int, loops: Int)
 
@@ -68,6 +70,8 @@ package enum LaneChoice: Hashable, Sendable {
         switch self {
         case .ordered(let hash):
             return Int(hash % UInt64(lanes))
+        case .any(let number):
+            return number % lanes
         case .connection(let number, let loop, let loops):
             guard lanes > loops else { return loop % lanes }
             let own = (lanes - loop + loops - 1) / loops

@@ -6,6 +6,9 @@
 /// Owner: whoever builds it (an event loop, a verb), until it is handed to an append; from then on nobody changes it.
 package final class RowBatch: @unchecked Sendable {
     // Sendable because a batch has one owner until it is handed over and is immutable afterwards.
+    //
+    // Its properties are touched for every field of every event, and no access to one of them is ever under way when another
+    // begins: so the runtime need not watch for that.
 
     /// Consecutive rows of one layout.
     package struct Run: Hashable, Sendable {
@@ -15,15 +18,15 @@ package final class RowBatch: @unchecked Sendable {
         package var endByte: Int
     }
 
-    @usableFromInline package private(set) var base: UnsafeMutableRawPointer
-    @usableFromInline package private(set) var capacity: Int
+    @exclusivity(unchecked) @usableFromInline package private(set) var base: UnsafeMutableRawPointer
+    @exclusivity(unchecked) @usableFromInline package private(set) var capacity: Int
     /// Bytes written so far, the open row included.
-    @usableFromInline package var byteCount = 0
-    package private(set) var runs: [Run] = []
-    package private(set) var rowCount = 0
+    @exclusivity(unchecked) @usableFromInline package var byteCount = 0
+    @exclusivity(unchecked) package private(set) var runs: [Run] = []
+    @exclusivity(unchecked) package private(set) var rowCount = 0
     /// Where the queue learns what the runs' fingerprints stand for.
     package let layouts: any LayoutSource
-    private var rowStart = 0
+    @exclusivity(unchecked) private var rowStart = 0
 
     package init(layouts: any LayoutSource, capacity: Int = 4096) {
         self.layouts = layouts
@@ -79,6 +82,28 @@ package final class RowBatch: @unchecked Sendable {
     /// Throws away what was written of the open row.
     package func abandonRow() {
         byteCount = rowStart
+    }
+
+    /// A state that the batch can be brought back to.
+    package struct Mark {
+        fileprivate var byteCount: Int
+        fileprivate var rowCount: Int
+        fileprivate var runCount: Int
+        fileprivate var lastRun: Run?
+    }
+
+    /// The batch as it is between two rows.
+    package var mark: Mark {
+        Mark(byteCount: byteCount, rowCount: rowCount, runCount: runs.count, lastRun: runs.last)
+    }
+
+    /// Throws away what was added since.
+    package func rewind(to mark: Mark) {
+        byteCount = mark.byteCount
+        rowStart = mark.byteCount
+        rowCount = mark.rowCount
+        runs.removeSubrange(mark.runCount...)
+        if let last = mark.lastRun { runs[mark.runCount - 1] = last }
     }
 
     /// Throws away every row.

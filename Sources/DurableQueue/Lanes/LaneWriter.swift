@@ -49,6 +49,7 @@ final class LaneWriter: Sendable {
     private let current: Mutex<Lane>
     private let surroundings: Surroundings
     private let full = Atomic<Bool>(false)
+    private let readOnly = Atomic<Bool>(false)
     /// Requests lie in the inbox that the thread was not woken for.
     private let owesWake = Atomic<Bool>(false)
 
@@ -63,6 +64,9 @@ final class LaneWriter: Sendable {
 
     /// There was no room for a segment; requests are refused until `resume`.
     var isFull: Bool { full.load(ordering: .relaxed) }
+
+    /// Requests are not refused as things stand. Asked for every one of them.
+    var takesRequests: Bool { !isFull && !readOnly.load(ordering: .relaxed) }
 
     func resume() {
         full.store(false, ordering: .relaxed)
@@ -156,6 +160,7 @@ final class LaneWriter: Sendable {
                 close(log)
                 log = successor.start.log
                 current.withLock { $0 = successor.lane }
+                noteState(of: log)
                 resume()
                 successor.didSwitch()
             case .close:
@@ -283,6 +288,7 @@ final class LaneWriter: Sendable {
 
     private func noteState(of log: LaneLog) {
         let reason = log.readOnlyReason
+        readOnly.store(reason != nil, ordering: .relaxed)
         let lane = lane
         let isNews = lane.board.withLock { board in
             defer { board.readOnlyReason = reason }

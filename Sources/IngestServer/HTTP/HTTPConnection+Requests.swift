@@ -67,10 +67,17 @@ extension HTTPConnection {
         answerContext.closes = answerContext.closes || isDraining
         phase = .rest(isLast: answerContext.closes)
         headDeadline = partial.deadline
+        let request = partial.request
+        let isShared = request.key == nil && request.orderHash == nil
+        let batch =
+            isShared
+            ? loop.sharedBatch(for: request.plan, bytes.count) : loop.freshBatch(for: request.plan, bytes.count)
+        let before = (rows: batch.rows.rowCount, bytes: batch.rows.byteCount)
         do throws(Problem) {
-            let decoded = try loop.bodies.decode(bytes, partial.request)
+            let decoded = try loop.bodies.decode(bytes, request, into: batch.rows)
             loop.instruments.eventsRefused.add(decoded.refused)
-            guard decoded.batch.rowCount > 0 else {
+            let rows = batch.rows.rowCount - before.rows
+            guard rows > 0 else {
                 loop.budget.release(partial.reserved)
                 let nothing = Acceptance(count: 0, last: nil, refused: decoded.members)
                 answers.complete(answers.open(answerContext), with: .accepted(nothing))
@@ -78,20 +85,25 @@ extension HTTPConnection {
             }
             answerContext.received = now
             let sequence = answers.open(answerContext)
-            if partial.request.wait != nil || !decoded.members.isEmpty {
-                extras[sequence] = Extra(wait: partial.request.wait, members: decoded.members)
+            if request.wait != nil || !decoded.members.isEmpty {
+                extras[sequence] = Extra(wait: request.wait, members: decoded.members)
             }
             // What the rows take beyond the body's share is there already, so it is not waited for.
-            let beyond = decoded.batch.byteCount + Self.requestOverhead - partial.reserved
+            let beyond = max(0, batch.rows.byteCount - before.bytes + Self.requestOverhead - partial.reserved)
             if beyond > 0 { loop.budget.force(beyond) }
-            loop.append(
-                decoded.batch,
-                orderHash: partial.request.orderHash,
-                keyed: partial.request.key.map { KeyedRequest(key: $0, bodyDigest: decoded.bodyDigest) },
-                for: self,
-                tag: sequence,
-                charge: partial.reserved + max(0, beyond)
-            )
+            let charge = partial.reserved + beyond
+            if isShared {
+                loop.share(batch, rows: rows, for: self, tag: sequence, charge: charge)
+            } else {
+                loop.append(
+                    batch.rows,
+                    order: request.orderHash.map { .ofKey($0) } ?? .none,
+                    keyed: request.key.map { KeyedRequest(key: $0, bodyDigest: decoded.bodyDigest) },
+                    for: self,
+                    tag: sequence,
+                    charge: charge
+                )
+            }
         } catch {
             loop.budget.release(partial.reserved)
             loop.instruments.eventsRefused.add(error.refusedEvents)

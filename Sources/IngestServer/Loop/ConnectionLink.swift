@@ -6,19 +6,20 @@ import NIOCore
 ///
 /// Owner: the connection, on its event loop.
 final class ConnectionLink {
+    // Unchecked, as in HTTPConnection.
     private let loop: IngestLoop
-    private(set) var context: ChannelHandlerContext?
+    @exclusivity(unchecked) private(set) var context: ChannelHandlerContext?
     /// Bytes that the next `flush` sends.
-    var outgoing = ByteBuffer()
+    @exclusivity(unchecked) var outgoing = ByteBuffer()
     /// A read of the channel that is held back while nothing more can be taken.
-    private var holdsRead = false
-    private var isWritable = true
+    @exclusivity(unchecked) private var holdsRead = false
+    @exclusivity(unchecked) private var isWritable = true
     private var unwritableSince: NIODeadline
     /// The last bytes were handed to the channel.
-    private(set) var isFinished = false
-    private var lingerEnd: NIODeadline?
+    @exclusivity(unchecked) private(set) var isFinished = false
+    @exclusivity(unchecked) private var lingerEnd: NIODeadline?
     /// The peer has sent all that it will.
-    private(set) var inputEnded = false
+    @exclusivity(unchecked) private(set) var inputEnded = false
 
     init(loop: IngestLoop) {
         self.loop = loop

@@ -22,27 +22,36 @@ final class IngestLoop: @unchecked Sendable {
     let budget: MemoryBudget
     let logger: Logger
     let bodies: BodyDecoder
-    var answers = AnswerWriter()
+    @exclusivity(unchecked) var answers = AnswerWriter()
 
     /// A token that is out: with the queue, or with a wait.
     private struct Slot {
         var generation: UInt32 = 0
-        var connection: (any LoopConnection)?
-        var tag: UInt64 = 0
-        /// Bytes of the budget that the batch holds.
-        var charge = 0
+        var holder: Holder?
     }
 
-    private var slots: [Slot] = []
-    private var freeSlots: [Int] = []
+    private enum Holder {
+        case append(SharedBatch)
+        case wait(any LoopConnection, tag: UInt64)
+    }
+
+    // Unchecked, where a property is touched for every request: nothing that is called while one is being changed comes back
+    // to the loop.
+    @exclusivity(unchecked) private var slots: [Slot] = []
+    @exclusivity(unchecked) private var freeSlots: [Int] = []
     private var connections: [any LoopConnection] = []
-    private var mail = LoopInbox.Mail()
-    private var told: [any LoopConnection] = []
+    @exclusivity(unchecked) private var mail = LoopInbox.Mail()
+    @exclusivity(unchecked) private var told: [any LoopConnection] = []
     private var sweep: RepeatedTask?
     private var drained: EventLoopPromise<Void>?
     private(set) var isDraining = false
-    /// Batches were handed to the queue that it has not been told to commit.
-    private var hasAppended = false
+    /// The batches that this turn's requests fill, one for each stream.
+    @exclusivity(unchecked) private var gathered: [SharedBatch] = []
+    /// Batches whose outcome is known, to be used again.
+    @exclusivity(unchecked) private var resting: [SharedBatch] = []
+    /// The turn will end with a commit.
+    @exclusivity(unchecked) private var hasAppended = false
+    @exclusivity(unchecked) private var lanes: LaneStretch
     private var nextBadLineNote = NIODeadline.uptimeNanoseconds(0)
     private var badLinesUnsaid = 0
     private lazy var inbox = LoopInbox(eventLoop: eventLoop) { [weak self] in self?.openMail() }
@@ -60,6 +69,7 @@ final class IngestLoop: @unchecked Sendable {
         self.eventLoop = eventLoop
         self.number = number
         self.count = count
+        lanes = LaneStretch(lane: number)
         self.backend = backend
         self.configuration = configuration
         self.instruments = instruments
@@ -134,43 +144,110 @@ final class IngestLoop: @unchecked Sendable {
 
     // MARK: - Appends and waits
 
-    /// Hands a batch to the queue, to be committed with whatever else this turn of the loop brings. `charge` bytes of the
-    /// budget go back when the queue is done with it.
+    /// The batch for the rows of a request of `bodyBytes` that wants nothing but to be stored. ``share(_:of:for:tag:charge:)``
+    /// follows, unless the request gave no rows.
+    func sharedBatch(for plan: DecodePlan, _ bodyBytes: Int) -> SharedBatch {
+        eventLoop.assertInEventLoop()
+        if let index = gathered.firstIndex(where: { $0.rows.layouts === plan }) {
+            let open = gathered[index]
+            if open.rows.byteCount + bodyBytes <= SharedBatch.limit { return open }
+            gathered.remove(at: index)
+            handOver(open)
+        }
+        let fresh = freshBatch(for: plan, bodyBytes)
+        gathered.append(fresh)
+        return fresh
+    }
+
+    /// An empty batch.
+    func freshBatch(for plan: DecodePlan, _ bodyBytes: Int) -> SharedBatch {
+        for index in resting.indices.reversed() where resting[index].renew(plan) {
+            return resting.remove(at: index)
+        }
+        return SharedBatch(RowBatch(layouts: plan, capacity: bodyBytes + bodyBytes / 4 + 4096))
+    }
+
+    /// Takes the last `rows` rows of a shared batch for a request's; they are handed to the queue when the turn ends.
+    /// `charge` bytes of the budget go back when the queue is done with them.
+    func share(_ batch: SharedBatch, rows: Int, for connection: any LoopConnection, tag: UInt64, charge: Int) {
+        eventLoop.assertInEventLoop()
+        batch.add(connection, tag: tag, rows: rows, charge: charge)
+        commitAtEndOfTurn()
+    }
+
+    /// What an append's rows must stay in order with.
+    enum Order {
+        case none
+        case ofConnection
+        case ofKey(UInt64)
+    }
+
+    /// Hands a batch of one request to the queue that must not be mixed with others, to be committed with whatever else
+    /// this turn of the loop brings.
     func append(
-        _ batch: RowBatch,
-        orderHash: UInt64? = nil,
+        _ rows: RowBatch,
+        order: Order,
         keyed: KeyedRequest?,
         for connection: any LoopConnection,
         tag: UInt64,
         charge: Int
     ) {
         eventLoop.assertInEventLoop()
-        backend.append(
-            batch,
-            lane: orderHash.map { .ordered($0) }
-                ?? .connection(number: connection.number, loop: number, loops: count),
-            keyed: keyed,
-            sink: inbox,
-            token: takeSlot(connection, tag: tag, charge: charge)
-        )
+        // What came before it on its connection stays before it.
+        handOverGathered()
+        let lane: LaneChoice =
+            switch order {
+            case .none: anyLane(for: rows)
+            case .ofConnection: .connection(number: connection.number, loop: number, loops: count)
+            case .ofKey(let hash): .ordered(hash)
+            }
+        let batch = SharedBatch(rows)
+        batch.add(connection, tag: tag, rows: rows.rowCount, charge: charge)
+        handOver(batch, lane: lane, keyed: keyed)
+        commitAtEndOfTurn()
+    }
+
+    private func handOverGathered() {
+        for batch in gathered {
+            if batch.shares.isEmpty { rest(batch) } else { handOver(batch) }
+        }
+        gathered.removeAll(keepingCapacity: true)
+    }
+
+    private func handOver(_ batch: SharedBatch) {
+        handOver(batch, lane: anyLane(for: batch.rows), keyed: nil)
+    }
+
+    private func anyLane(for rows: RowBatch) -> LaneChoice {
+        lanes.add(rows.byteCount)
+        return .any(lanes.lane)
+    }
+
+    private func handOver(_ batch: SharedBatch, lane: LaneChoice, keyed: KeyedRequest?) {
+        backend.append(batch.rows, lane: lane, keyed: keyed, sink: inbox, token: takeSlot(.append(batch)))
+    }
+
+    private func commitAtEndOfTurn() {
         guard !hasAppended else { return }
         hasAppended = true
         // Runs after the loop has handled every socket that was ready.
         eventLoop.assumeIsolated().execute { [self] in
             hasAppended = false
+            handOverGathered()
+            lanes.endTurn()
             backend.commitAppended()
         }
     }
 
     func wait(for level: WaitLevel, at position: Position, for connection: any LoopConnection, tag: UInt64) {
         eventLoop.assertInEventLoop()
-        let token = takeSlot(connection, tag: tag, charge: 0)
+        let token = takeSlot(.wait(connection, tag: tag))
         backend.wait(for: level, at: position, deadline: configuration.waitTimeout) { [inbox] outcome in
             inbox.waitDidEnd(token, outcome)
         }
     }
 
-    private func takeSlot(_ connection: any LoopConnection, tag: UInt64, charge: Int) -> UInt64 {
+    private func takeSlot(_ holder: Holder) -> UInt64 {
         let index: Int
         if let free = freeSlots.popLast() {
             index = free
@@ -178,36 +255,35 @@ final class IngestLoop: @unchecked Sendable {
             index = slots.count
             slots.append(Slot())
         }
-        slots[index].connection = connection
-        slots[index].tag = tag
-        slots[index].charge = charge
+        slots[index].holder = holder
         return UInt64(slots[index].generation) << 32 | UInt64(index)
     }
 
     /// Frees the slot of a token that came back; nil for one that came back before.
-    private func giveSlot(_ token: UInt64) -> (connection: any LoopConnection, tag: UInt64)? {
+    private func giveSlot(_ token: UInt64) -> Holder? {
         let index = Int(token & 0xFFFF_FFFF)
-        guard index < slots.count, slots[index].generation == UInt32(token >> 32),
-            let connection = slots[index].connection
+        guard index < slots.count, slots[index].generation == UInt32(token >> 32), let holder = slots[index].holder
         else { return nil }
-        let tag = slots[index].tag
-        if slots[index].charge > 0 { budget.release(slots[index].charge) }
         slots[index].generation &+= 1
-        slots[index].connection = nil
+        slots[index].holder = nil
         freeSlots.append(index)
-        return (connection, tag)
+        return holder
     }
 
     private func openMail() {
         eventLoop.assertInEventLoop()
         inbox.empty(into: &mail)
         for (token, outcome) in mail.appends {
-            guard let (connection, tag) = giveSlot(token) else { continue }
-            connection.appendDidEnd(tag, outcome)
-            told.append(connection)
+            guard case .append(let batch) = giveSlot(token) else { continue }
+            budget.release(batch.charge)
+            batch.tell(outcome) { share, outcome in
+                share.connection.appendDidEnd(share.tag, outcome)
+                told.append(share.connection)
+            }
+            rest(batch)
         }
         for (token, outcome) in mail.waits {
-            guard let (connection, tag) = giveSlot(token) else { continue }
+            guard case .wait(let connection, let tag) = giveSlot(token) else { continue }
             connection.waitDidEnd(tag, outcome)
             told.append(connection)
         }
@@ -217,6 +293,13 @@ final class IngestLoop: @unchecked Sendable {
         let now = eventLoop.now
         for connection in told { connection.turnDidEnd(now) }
         told.removeAll(keepingCapacity: true)
+    }
+
+    /// Keeps a batch for a later turn, but not more of them than are ever out at a time.
+    private func rest(_ batch: SharedBatch) {
+        batch.settle()
+        if resting.count == 8 { resting.removeFirst() }
+        resting.append(batch)
     }
 
     func schedule(in delay: TimeAmount, _ work: @escaping () -> Void) {

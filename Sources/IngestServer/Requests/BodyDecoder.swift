@@ -7,7 +7,6 @@ final class BodyDecoder {
     private static let planLimit = 256
 
     struct Decoded {
-        var batch: RowBatch
         var refused = 0
         /// The members of an answer that tell of refused events; empty if there are none.
         var members: [UInt8] = []
@@ -18,20 +17,29 @@ final class BodyDecoder {
     private let inflatedLimit: Int
     private let inflater = Inflater()
     /// The most recently used first.
-    private var decoders: [EventDecoder] = []
+    @exclusivity(unchecked) private var decoders: [EventDecoder] = []
 
     init(limits: DecodeLimits, inflatedLimit: Int) {
         self.limits = limits
         self.inflatedLimit = inflatedLimit
     }
 
-    func decode(_ sent: UnsafeRawBufferPointer, _ request: IngestRequest) throws(Problem) -> Decoded {
+    /// Appends the rows of a body to a batch of the request's plan; on a throw the batch is as it was.
+    func decode(
+        _ sent: UnsafeRawBufferPointer,
+        _ request: IngestRequest,
+        into batch: RowBatch
+    ) throws(Problem) -> Decoded {
         let body = try request.coding.map { (coding) throws(Problem) in try inflate(sent, coding) } ?? sent
-        var decoded = Decoded(batch: RowBatch(layouts: request.plan, capacity: body.count + body.count / 4 + 128))
+        var decoded = Decoded()
+        let before = batch.mark
         let report = decoder(for: request.plan)
-            .decode(body, format: request.format, onError: request.onError, into: decoded.batch)
+            .decode(body, format: request.format, onError: request.onError, into: batch)
         if !report.isClean {
-            guard request.onError == .skip, report.malformedAt == nil else { throw .badEvents(report) }
+            guard request.onError == .skip, report.malformedAt == nil else {
+                batch.rewind(to: before)
+                throw .badEvents(report)
+            }
             decoded.refused = report.refused
             decoded.members = Problem.members(of: report)
         }

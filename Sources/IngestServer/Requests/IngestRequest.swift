@@ -3,7 +3,6 @@ import Records
 
 /// What one request asks for: everything but its body.
 struct IngestRequest {
-    var stream: String
     var plan: DecodePlan
     /// Nil for durable, which is what every answer waits for.
     var wait: WaitLevel?
@@ -75,7 +74,7 @@ extension IngestRequest {
         case .forbidden: throw .forbidden(stream)
         }
         guard let plan = backend.plan(for: stream) else { throw .noPlan(for: stream, backend) }
-        var request = IngestRequest(stream: stream, plan: plan)
+        var request = IngestRequest(plan: plan)
         if let query = head.query {
             try request.readQuery(query.bytes(of: base), backend: backend)
         }

@@ -278,6 +278,7 @@ extension TCPConnection {
         guard let batch = pending.question(sequence) else { return }
         loop.append(
             batch.rows,
+            order: .ofConnection,
             keyed: batch.keyed,
             for: self,
             tag: sequence,
