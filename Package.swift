@@ -64,30 +64,33 @@ let package = Package(
         part("IngestFormats", ["Records", "CLZ4", "CZlib"]),
         part("SegmentedLog", ["Records", "CChecksum", "CLZ4", "COpenSSL"]),
         part("Delivery", ["Records"]),
+        part("Topology", ["Records"]),
         part("DurableQueue", ["Records", "Instruments", "SegmentedLog", log]),
         .target(name: "DatabaseSchema", resources: [.embedInCode("sql")], swiftSettings: strict),
-        part("LibPQClient", ["Records", "Delivery", "DatabaseSchema", "CLibPQ"]),
+        part("LibPQClient", ["Records", "Delivery", "Topology", "DatabaseSchema", "CLibPQ"]),
         part("IngestServer", ["Records", "Instruments", "IngestFormats", "COpenSSL", nioCore, nioPosix, nioSSL, log]),
         part("OpsServer", ["Records", "Instruments", hummingbird, nioCore, lifecycle, log]),
         part(
             "ForebayRuntime",
             [
-                "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "DurableQueue", "LibPQClient",
-                "IngestServer", "OpsServer", "COpenSSL", lifecycle, signals, log, yams, nioCore, nioPosix,
+                "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "DurableQueue",
+                "LibPQClient", "IngestServer", "OpsServer", "COpenSSL", lifecycle, signals, log, yams, nioCore,
+                nioPosix,
             ]
         ),
         part("AgentKit", ["CLibPQ", asyncHTTPClient, hdrHistogram, nioCore, nioHTTP1, nioPosix, nioSSL]),
         .executableTarget(
             name: "forebay",
             dependencies: [
-                "Records", "IngestFormats", "SegmentedLog", "DurableQueue", "Delivery", "LibPQClient", "ForebayRuntime",
-                "OpsServer", "AgentKit", argumentParser, asyncHTTPClient, log, nioCore, nioFoundation, nioHTTP1,
+                "Records", "IngestFormats", "SegmentedLog", "DurableQueue", "Delivery", "Topology", "LibPQClient",
+                "ForebayRuntime", "OpsServer", "AgentKit", argumentParser, asyncHTTPClient, log, nioCore, nioFoundation,
+                nioHTTP1,
             ],
             swiftSettings: strict
         ),
 
         // The write path in seeded worlds: a simulated disk, PostgreSQL and time.
-        part("SimulationKit", ["Records", "SegmentedLog", "Delivery", "CChecksum"]),
+        part("SimulationKit", ["Records", "SegmentedLog", "Delivery", "Topology", "CChecksum"]),
         .executableTarget(
             name: "simulate",
             dependencies: ["SimulationKit", argumentParser],
@@ -138,17 +141,21 @@ let package = Package(
         tests("IngestFormatsTests", ["IngestFormats", "Records", "CLZ4", "CZlib"]),
         tests("SegmentedLogTests", ["SegmentedLog", "SimulationKit", "Records", "CChecksum"]),
         tests("DeliveryTests", ["Delivery", "SimulationKit", "Records"]),
+        tests("TopologyTests", ["Topology", "Records"]),
         tests("SimulationTests", ["SimulationKit", "Delivery", "SegmentedLog", "Records"]),
         tests("DurableQueueTests", ["DurableQueue", "SegmentedLog", "Records", "Instruments", log]),
-        tests("LibPQClientTests", ["LibPQClient", "DatabaseSchema", "Delivery", "Records", "LocalPostgres"]),
+        tests(
+            "LibPQClientTests",
+            ["LibPQClient", "DatabaseSchema", "Delivery", "Topology", "Records", "LocalPostgres"]
+        ),
         tests("LocalPostgresTests", ["LocalPostgres"]),
         tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix, nioHTTP1]),
         tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),
-        tests("ForebayRuntimeTests", ["ForebayRuntime", "Delivery", "IngestFormats", "Records", log]),
+        tests("ForebayRuntimeTests", ["ForebayRuntime", "Delivery", "Topology", "IngestFormats", "Records", log]),
         tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),
         tests("BenchTests", ["bench"]),
         tests("EndToEndTests", ["LocalPostgres"]),
-        tests("FuzzTests", ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "LocalPostgres"]),
+        tests("FuzzTests", ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "Topology", "LocalPostgres"]),
     ]
 )
 
@@ -183,7 +190,10 @@ if let libFuzzer = Context.environment["FOREBAY_LIBFUZZER"] {
     }
     package.targets += [
         fuzzer("fuzz", ["FuzzTargets"]),
-        fuzzer("fuzz-json-postgres", ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "LocalPostgres"]),
+        fuzzer(
+            "fuzz-json-postgres",
+            ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "Topology", "LocalPostgres"]
+        ),
     ]
     for target in package.targets {
         target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer,address", "-assert-config", "Debug"]))

@@ -30,6 +30,10 @@ package enum DeliveryEvent: Hashable, Sendable {
     /// A stream fails as a whole; its rows go aside.
     case parked(stream: String, DeadLetter.Reason)
     case unparked(stream: String)
+    /// The ledger went back, and what lies behind its position is sent again, as far as it is still there.
+    case wentBack(from: Offset, to: Offset, ClaimDecision.Place)
+    /// By order these positions are not sent; they are in the dead-letter store.
+    case skipped(ClosedRange<Offset>)
     /// Somebody else claimed the lane or moved its ledger.
     case fenced
     /// The lane can't go on by itself. Told again with each look.
@@ -40,6 +44,8 @@ package enum DeliveryEvent: Hashable, Sendable {
 package enum Hold: Hashable, Sendable {
     /// The ledger needs positions that the queue has no more: exactly these would be lost.
     case gap(ClosedRange<Offset>)
+    /// The ledger went back further than a failover explains: a backup was restored.
+    case restored(ledger: Offset, committed: Offset)
     /// The ledger holds more than the queue has ever had, so offsets would be used twice: a new queue identity is needed.
     /// Rows after `known` were accepted since the queue was opened; the ledger says nothing of them.
     case ledgerAhead(ledger: Offset, known: Offset)

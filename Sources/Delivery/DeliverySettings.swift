@@ -18,6 +18,8 @@ package struct DeliverySettings: Hashable, Sendable {
     package var longestPause = Duration.seconds(5)
     /// How long a parked stream's rows go aside before it is tried again.
     package var parkedFor = Duration.seconds(30)
+    /// What is done without an order when the ledger went back further than a failover explains.
+    package var onRestore = ClaimDecision.Order.hold
 
     package init() {}
 

@@ -24,19 +24,6 @@ extension Destination {
     }
 }
 
-/// A lane's row in `forebay.ledger`, as of a claim.
-package struct LedgerRow: Hashable, Sendable {
-    /// The number of this claim.
-    package var epoch: Int64
-    /// The last offset that the database holds.
-    package var position: Offset
-
-    package init(epoch: Int64, position: Offset) {
-        self.epoch = epoch
-        self.position = position
-    }
-}
-
 /// One transaction: the ledger goes from `from` to `to`, and the rows of `parts` are copied in.
 ///
 /// Rows of offsets between `from` and `to` that stand in no part have been dead-lettered or parked, durably, before.

@@ -35,10 +35,12 @@ package final class LaneDelivery {
 
     /// - Parameters:
     ///   - opened: the lane's last offset on disk when the queue was opened. A ledger beyond it means that the disk is an old image.
+    ///   - committed: the ledger's highest position, as far as an earlier process has left word of it.
     ///   - randomness: spreads the pauses of lanes that fail together.
     package init(
         lane: LaneKey,
         opened: Offset,
+        committed: Offset = .none,
         source: any ChunkSource,
         destination: any Destination,
         deadLetters: any DeadLetterStore,
@@ -55,17 +57,22 @@ package final class LaneDelivery {
         self.clock = clock
         self.settings = settings
         self.randomness = randomness
-        machine = LaneMachine(settings: settings, opened: opened)
+        machine = LaneMachine(settings: settings, opened: opened, committed: committed)
         buffer = ChunkBuffer(after: .none)
     }
 
     /// Does the next thing: makes at most one claim, check or flush. Blocks as long as these do.
     ///
-    /// - Parameter awaited: the highest offset that somebody waits for to be committed; rows up to it don't linger.
-    package func step(awaited: Offset = .none) -> Next {
+    /// - Parameters:
+    ///   - awaited: the highest offset that somebody waits for to be committed; rows up to it don't linger.
+    ///   - horizon: what all replicas were once seen to show of the lane together; none if there are none.
+    package func step(awaited: Offset = .none, horizon: Offset = .none) -> Next {
         switch machine.next(now: clock.now, durable: source.durable, awaited: awaited) {
         case .claim:
-            claim()
+            claim(horizon: horizon)
+            return .again
+        case .skip(let range):
+            skip(range)
             return .again
         case .flush(let order):
             deliver(order)
@@ -85,6 +92,16 @@ package final class LaneDelivery {
         machine.tryParkedStreams(now: clock.now)
     }
 
+    /// Another node is the primary, or there is one again. What waits for the old one is broken off by the destination's owner.
+    package func primaryChanged() {
+        machine.primaryChanged()
+    }
+
+    /// An operator decided about a lane that is held, or about the lanes on a cluster that was made anew.
+    package func resume(_ order: ClaimDecision.Order, in system: ClaimDecision.System) {
+        machine.resume(order, in: system)
+    }
+
     /// Another lane has been claimed: if this one waits because it could not connect, it tries again with the next step.
     package func doorIsOpen() {
         machine.doorIsOpen(now: clock.now)
@@ -96,7 +113,7 @@ package final class LaneDelivery {
         destination.disconnect()
     }
 
-    private func claim() {
+    private func claim(horizon: Offset) {
         do throws(DeliveryFault) {
             let ledger = try destination.claim(lane)
             tell(
@@ -104,6 +121,7 @@ package final class LaneDelivery {
                     ledger,
                     durable: source.durable,
                     firstAvailable: source.firstAvailable,
+                    horizon: horizon,
                     now: clock.now,
                     random: randomness.next()
                 )
@@ -119,6 +137,31 @@ package final class LaneDelivery {
             tell(machine.checked(found, now: clock.now, random: randomness.next()))
         } catch {
             tell(machine.checkFailed(error, now: clock.now, random: randomness.next()))
+        }
+    }
+
+    /// Puts the positions into the dead-letter store, but for those that are there already; the flushes that follow pass them.
+    private func skip(_ range: ClosedRange<Offset>) {
+        let letters = FlushPlanner.gaps(in: range, besides: deadLetters.recorded(lane, in: range)).map { gap in
+            DeadLetter(
+                lane: lane,
+                first: gap.lowerBound,
+                count: gap.lowerBound.distance(to: gap.upperBound) + 1,
+                kind: .unreadable,
+                fingerprint: Fingerprint(0),
+                stream: "",
+                reason: DeadLetter.Reason(sqlState: "", message: "skipped by order, after the database was restored"),
+                time: clock.wallTime,
+                bytes: []
+            )
+        }
+        do throws(DeadLetterFault) {
+            if !letters.isEmpty { try deadLetters.record(letters) }
+            machine.skipped(now: clock.now)
+            tell([.skipped(range)])
+        } catch {
+            let pause = machine.stalled(now: clock.now, random: randomness.next())
+            tell([.deadLetterFault(error, pause: pause)])
         }
     }
 

@@ -6,7 +6,8 @@ import Records
 /// unclaimed ──claim──▶ claimed ──flush──▶ flushing ──settled──▶ claimed
 ///     ▲                   │                  ├──refused──▶ refused ──ledger unmoved──▶ claimed
 ///     ├──── any fault ────┴──────────────────┴─────────────────┘
-///     └──▶ held (looks again by claiming)        any ──▶ stopped
+///     ├──▶ held (looks again by claiming)        any ──▶ stopped
+///     └──▶ skipping ──▶ claimed
 /// ```
 struct LaneMachine {
     private enum State {
@@ -20,7 +21,9 @@ struct LaneMachine {
         /// A healthy server refused a flush for what it holds, so its transaction is gone and nothing is in doubt. To `claimed` if the ledger is
         /// still where it was, else to `unclaimed`.
         case refused(LedgerRow, FailedFlush)
-        /// The lane can't go on by itself. To `unclaimed` at `retry`, to look again.
+        /// Positions are passed by order: they go to the dead-letter store first. To `claimed` when they are there.
+        case skipping(LedgerRow, ClosedRange<Offset>, pausedUntil: Duration)
+        /// The lane can't go on by itself. To `unclaimed` at `retry`, to look again, or as soon as an order comes.
         case held(Hold, retry: Duration)
         /// Nothing leads on from here.
         case stopped
@@ -59,6 +62,15 @@ struct LaneMachine {
     private var state = State.unclaimed(retry: .zero, failed: nil)
     /// The last offset that was on disk when the queue was opened; nil once a claim has been compared with it.
     private var opened: Offset?
+    /// The highest position of the ledger since the lane was last let go on.
+    private var committed: Offset
+    /// Until the ledger is past the horizon again, it may be as low as this: somebody said so.
+    private var forgiven: Offset?
+    /// No claim that counts has an epoch as low as this.
+    private var highestEpoch: Int64 = 0
+    /// For the next claim that needs one.
+    private var order: ClaimDecision.Order?
+    private var system = ClaimDecision.System.same
     /// The last attempt was turned away before a server had seen anything of it.
     private var isAtTheDoor = false
     private var backoff: Backoff
@@ -68,9 +80,13 @@ struct LaneMachine {
     /// Rows that are known to be bad and are not in the dead-letter store yet.
     private var condemned: [Offset: DeadLetter.Reason] = [:]
 
-    init(settings: DeliverySettings, opened: Offset) {
+    /// - Parameters:
+    ///   - opened: the last offset on disk when the queue was opened.
+    ///   - committed: the highest position of the ledger that an earlier process has left word of.
+    init(settings: DeliverySettings, opened: Offset, committed: Offset = .none) {
         self.settings = settings
         self.opened = opened
+        self.committed = committed
         backoff = Backoff(first: settings.firstPause, longest: settings.longestPause)
         size = BatchSize(
             initial: settings.initialRows,
@@ -91,6 +107,8 @@ struct LaneMachine {
         case waitForData(until: Duration?)
         case sleep(until: Duration)
         case hold(Hold, until: Duration)
+        /// Record these positions as skipped.
+        case skip(ClosedRange<Offset>)
         case stop
     }
 
@@ -117,6 +135,8 @@ struct LaneMachine {
             return .flush(order(after: ledger, now: now))
         case .refused:
             return .check
+        case .skipping(_, let range, let pausedUntil):
+            return now < pausedUntil ? .sleep(until: pausedUntil) : .skip(range)
         case .held(let hold, let retry):
             guard now >= retry else { return .hold(hold, until: retry) }
             state = .unclaimed(retry: .zero, failed: nil)
@@ -144,10 +164,13 @@ struct LaneMachine {
     // MARK: Claims
 
     /// The lane was claimed. Settles the flush before it, if that was open.
+    ///
+    /// - Parameter horizon: what all replicas were once seen to show together; none if there are none.
     mutating func claimed(
         _ ledger: LedgerRow,
         durable: Offset,
         firstAvailable: Offset,
+        horizon: Offset,
         now: Duration,
         random: UInt64
     ) -> [DeliveryEvent] {
@@ -155,23 +178,68 @@ struct LaneMachine {
             preconditionFailure("a claim ended that was not asked for")
         }
         isAtTheDoor = false
+        guard ledger.epoch > highestEpoch else {
+            // It was given out before, on a primary that is no more, and a replica of that one may show it: claimed again, it is higher.
+            state = .unclaimed(retry: .zero, failed: failed)
+            return []
+        }
+        highestEpoch = ledger.epoch
+        let position = ledger.position
+        let marks = ClaimMarks(
+            known: opened ?? durable,
+            committed: committed,
+            horizon: forgiven.map { min($0, horizon) } ?? horizon,
+            available: firstAvailable
+        )
+        let place = ClaimDecision.Place(position, marks)
+        let decision = ClaimDecision.of(place: place, system: system, order: order ?? settings.onRestore)
         var events = [DeliveryEvent.claimed(ledger)]
-        let known = opened ?? durable
-        opened = nil
-        if ledger.position > known {
-            opened = known
-            return events + hold(.ledgerAhead(ledger: ledger.position, known: known), now: now)
+        switch decision {
+        case .renew:
+            opened = marks.known
+            // Not told as claimed: this position says nothing about the rows that have these offsets now.
+            return hold(.ledgerAhead(ledger: position, known: marks.known), now: now)
+        case .hold:
+            opened = nil
+            guard place == .trimmed else {
+                return events
+                    + hold(.restored(ledger: position, committed: max(committed, marks.horizon)), now: now)
+            }
+            return events + hold(.gap(position.advanced(by: 1)...Offset(firstAvailable.rawValue - 1)), now: now)
+        case .goOn: break
+        case .replay, .replayRest:
+            events.append(.wentBack(from: committed, to: position, place))
+        case .skip:
+            let last = max(committed, marks.horizon, Offset(firstAvailable.rawValue - 1))
+            letGo(position, horizon: horizon)
+            search.reset()
+            state = .skipping(ledger, position.advanced(by: 1)...last, pausedUntil: .zero)
+            return events
         }
-        if ledger.position.rawValue + 1 < firstAvailable.rawValue {
-            let missing = ledger.position.advanced(by: 1)...Offset(firstAvailable.rawValue - 1)
-            return events + hold(.gap(missing), now: now)
-        }
+        letGo(position, horizon: horizon)
         state = .claimed(ledger, Idle(checkAt: now + settings.checkInterval))
         condemned = condemned.filter { $0.key > ledger.position }
         if let failed {
             events += settle(failed, ledger: ledger, now: now, random: random)
         }
         return events
+    }
+
+    /// The lane goes on from here, whatever was before.
+    private mutating func letGo(_ position: Offset, horizon: Offset) {
+        opened = nil
+        order = nil
+        system = .same
+        committed = position
+        forgiven = position < horizon ? position : nil
+    }
+
+    /// The positions to be skipped are in the dead-letter store.
+    mutating func skipped(now: Duration) {
+        guard case .skipping(let ledger, _, _) = state else {
+            preconditionFailure("positions were skipped that nobody asked to skip")
+        }
+        state = .claimed(ledger, Idle(checkAt: now + settings.checkInterval))
     }
 
     private mutating func hold(_ hold: Hold, now: Duration) -> [DeliveryEvent] {
@@ -213,7 +281,7 @@ struct LaneMachine {
             }
             state = .claimed(ledger, Idle(checkAt: now + settings.checkInterval))
             return settle(failed, ledger: ledger, now: now, random: random)
-        case .unclaimed, .flushing, .held, .stopped:
+        case .unclaimed, .flushing, .skipping, .held, .stopped:
             preconditionFailure("a check ended that was not asked for")
         }
     }
@@ -224,7 +292,7 @@ struct LaneMachine {
         switch state {
         case .claimed: failed = nil
         case .refused(_, let open): failed = open
-        case .unclaimed, .flushing, .held, .stopped:
+        case .unclaimed, .flushing, .skipping, .held, .stopped:
             preconditionFailure("a check failed that was not asked for")
         }
         let pause = backoff.pause(random: random)
@@ -235,12 +303,16 @@ struct LaneMachine {
 
     // MARK: Flushes
 
-    /// The ordered flush could not be prepared. Returns the pause.
+    /// The ordered flush, or skip, could not be prepared. Returns the pause.
     mutating func stalled(now: Duration, random: UInt64) -> Duration {
+        let pause = backoff.pause(random: random)
+        if case .skipping(let ledger, let range, _) = state {
+            state = .skipping(ledger, range, pausedUntil: now + pause)
+            return pause
+        }
         guard case .claimed(let ledger, var idle) = state else {
             preconditionFailure("a flush could not be prepared that was not ordered")
         }
-        let pause = backoff.pause(random: random)
         idle.pausedUntil = now + pause
         state = .claimed(ledger, idle)
         return pause
@@ -367,6 +439,8 @@ struct LaneMachine {
 
     private mutating func landed(_ attempt: Attempt, ledger: LedgerRow, duration: Duration?) -> [DeliveryEvent] {
         backoff.reset()
+        committed = max(committed, ledger.position)
+        if forgiven != nil { forgiven = ledger.position }
         size.landed(rows: attempt.rows, duration: duration)
         search.landed(rows: attempt.rows, position: ledger.position)
         condemned = condemned.filter { $0.key > ledger.position }
@@ -390,6 +464,37 @@ struct LaneMachine {
     /// The tables of parked streams may have been mended: their rows are tried with the next flush.
     mutating func tryParkedStreams(now: Duration) {
         parked.tryAgain(now: now)
+    }
+
+    /// Another node is the primary, or there is one again: the lane claims there at once. What is open stays open until then.
+    mutating func primaryChanged() {
+        backoff.reset()
+        switch state {
+        case .unclaimed(_, let failed): state = .unclaimed(retry: .zero, failed: failed)
+        case .refused(_, let failed): state = .unclaimed(retry: .zero, failed: failed)
+        case .claimed, .held: state = .unclaimed(retry: .zero, failed: nil)
+        case .skipping:
+            order = .skip
+            state = .unclaimed(retry: .zero, failed: nil)
+        case .flushing: preconditionFailure("a flush is under way on the thread that was to tell of the primary")
+        case .stopped: break
+        }
+    }
+
+    /// Somebody decided what a lane does that is held; or took another cluster, and said what the lanes do there. An order that nothing waits for
+    /// is forgotten: it must not lie in wait for the next restore.
+    mutating func resume(_ order: ClaimDecision.Order, in system: ClaimDecision.System) {
+        switch state {
+        case .held:
+            self.order = order
+            self.system = system
+            state = .unclaimed(retry: .zero, failed: nil)
+        case .unclaimed, .claimed, .flushing, .refused, .skipping:
+            guard system == .other else { return }
+            self.order = order
+            self.system = system
+        case .stopped: break
+        }
     }
 
     // MARK: The end

@@ -42,7 +42,7 @@ extension DurableQueue {
     package var isAccepting: Bool { writers.contains(where: \.takesRequests) }
 
     /// The budget, or the file system, has no room for a further segment: then age and bytes of retention yield.
-    var isPressed: Bool { !hasRoomForSegment || writers.contains(where: \.isFull) }
+    package var isPressed: Bool { !hasRoomForSegment || writers.contains(where: \.isFull) }
 
     var hasRoomForSegment: Bool {
         let bytes = context.options.segmentBytes

@@ -9,6 +9,7 @@ import OpsServer
 import Records
 import SegmentedLog
 import ServiceLifecycle
+import Topology
 import UnixSignals
 
 /// The whole proxy, wired: the only place that sees both the listeners and the database.
@@ -70,8 +71,19 @@ package struct Proxy: Service {
             trimsAtCommit: required == 0,
             log: named("delivery")
         )
+        let watch = ClusterWatch(
+            ClusterWatch.Settings(
+                nodes: nodes,
+                required: required,
+                adoptsByItself: configuration.retention.onRestore == .replay,
+                timeout: min(configuration.postgres.connectTimeout, ClusterView.freshness - .seconds(1))
+            ),
+            queue: queue,
+            journal: journal,
+            log: named("cluster")
+        )
         let upkeep = Upkeep(
-            nodes: nodes,
+            primaries: watch,
             connection: connection,
             streams: streams,
             queue: queue,
@@ -80,31 +92,43 @@ package struct Proxy: Service {
         )
         upkeep.useCache()
 
-        let workers = queue.lanes.all.compactMap { queue.reader(for: $0) }.map { LaneWorker($0) }
+        let renewal = try Renewal(queue, journal: journal, log: named("renewal"))
+        let crew = LaneCrew(queue)
         let surroundings = LaneWorker.Surroundings(
-            nodes: nodes,
+            primaries: watch,
             connection: connection,
             deadlines: configuration.flushDeadlines,
             settings: configuration.deliverySettings,
             deadLetters: deadLetters,
             journal: journal,
+            renewal: renewal,
             streams: streams,
             // When PostgreSQL is back, the first lane to find out spares the others the rest of their pauses.
-            claimed: { lane in for worker in workers where worker.key != lane { worker.doorIsOpen() } }
+            claimed: { crew.doorIsOpen(besides: $0) },
+            committed: { queue.progress(of: $0)?.committed ?? .none },
+            horizon: { watch.horizon(of: $0) }
         )
-        let watch = ReplicaWatch(queue: queue, journal: journal, required: required, log: named("replicas"))
-        for worker in workers { try worker.start(surroundings) }
+        try crew.startMissing(surroundings)
+        try renewal.start(begin: { try crew.startMissing(surroundings) }, retire: { crew.retire($0) })
         try upkeep.start()
-        if required > 0 { try watch.start(nodes: nodes, connection: connection) }
+        try watch.start(connection: connection) { choice in
+            switch choice {
+            case .primary(let node, _, _):
+                crew.primaryChanged(to: node)
+                upkeep.hurry()
+            case .none(let obstacle):
+                // One that merely does not answer keeps its connections: it may be slow.
+                if obstacle.forbidsWriting { crew.primaryChanged(to: nil) }
+            }
+        }
 
-        let byLane = Dictionary(uniqueKeysWithValues: workers.map { ($0.key, $0) })
         let tokens = try configuration.tokens(log: named("tokens"))
         let backend = QueueBackend(
             queue: queue,
             streams: streams,
             tokens: tokens,
             tracksReplicas: required > 0,
-            hurry: { byLane[LaneKey(queue: $0.queue, lane: $0.lane)]?.hurry(to: $0.offset) }
+            hurry: { crew.hurry(to: $0) }
         )
         let instruments = IngestInstruments()
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: Self.eventLoops(System.coreCount))
@@ -132,7 +156,8 @@ package struct Proxy: Service {
             instruments: instruments,
             deadLetters: deadLetters,
             tracksReplicas: required > 0,
-            tryParkedStreams: { for worker in workers { worker.tryParkedStreams() } }
+            watch: watch,
+            crew: crew
         )
         let ops = OpsServer(
             host: configuration.ops.listen.host,
@@ -147,7 +172,8 @@ package struct Proxy: Service {
             log.notice("stopping: no new requests are taken")
             backend.close()
             await ingest.shutdown(grace: Self.grace)
-            Self.stop(workers)
+            crew.stop(grace: Self.grace)
+            renewal.stop()
             watch.stop()
             upkeep.stop()
             queue.close()
@@ -187,15 +213,6 @@ package struct Proxy: Service {
             group.cancelAll()
             return first
         }
-    }
-
-    private static func stop(_ workers: [LaneWorker]) {
-        for worker in workers { worker.stop() }
-        let clock = MonotonicClock()
-        let deadline = clock.now + grace
-        for worker in workers { worker.waitForEnd(within: deadline - clock.now) }
-        for worker in workers { worker.interruptNow() }
-        for worker in workers { worker.join() }
     }
 
     private func named(_ part: String) -> Logger {

@@ -1,5 +1,6 @@
 package import DatabaseSchema
 package import Records
+package import Topology
 
 /// Looks at everything that Forebay needs of PostgreSQL, with the rights that Forebay has, and says what is wrong and how to mend it.
 /// Changes nothing.
@@ -65,7 +66,8 @@ package struct ClusterCheck {
         switch observation.state {
         case .success(let found): state = found
         case .failure(let fault):
-            return [CheckLine(.fail, subject, "\(fault)", remedy: Self.remedy(for: fault, user: writer.user))]
+            let finding = "\(fault.kind.rawValue): \(fault)"
+            return [CheckLine(.fail, subject, finding, remedy: Self.remedy(for: fault, user: writer.user))]
         }
         var lines: [CheckLine] = []
         let version = "PostgreSQL \(state.version / 10000).\(state.version % 10000)"
@@ -119,7 +121,9 @@ package struct ClusterCheck {
             let connection = try PostgresConnection(to: node, settings: reader, deadline: .after(timeout))
             return CheckLine(.ok, subject, "\(connection.user) can log in to \(connection.database)")
         } catch {
-            return CheckLine(.fail, subject, "\(error)", remedy: Self.remedy(for: error, user: reader.user))
+            let fault = NodeFault(error)
+            let finding = "\(fault.kind.rawValue): \(fault)"
+            return CheckLine(.fail, subject, finding, remedy: Self.remedy(for: fault, user: reader.user))
         }
     }
 
@@ -174,22 +178,23 @@ package struct ClusterCheck {
         return lines
     }
 
-    /// libpq gives no SQLSTATE for a refused connection, only the text.
-    private static func remedy(for fault: ConnectionFault, user: String?) -> String? {
-        let text = "\(fault)"
+    private static func remedy(for fault: NodeFault, user: String?) -> String? {
         let role = user ?? "the role"
-        if text.contains("password authentication failed") || text.contains("no password supplied") {
+        switch fault.kind {
+        case .wrongPassword:
             return "run `forebay init` to give \(role) the password of its file, or put the right one into the file"
+        case .notAllowed:
+            return fault.text.contains("no pg_hba.conf entry")
+                ? "let \(role) in from this machine: pg_hba.conf on the node, then pg_reload_conf()"
+                : "run `forebay init`"
+        case .down: return "start the node, or correct postgres.nodes; see listen_addresses and the firewall"
+        case .hung:
+            return
+                "see whether the node is frozen or overloaded, or whether a firewall drops packets; correct postgres.nodes"
+        case .refusing: return "wait until it has started; if it stays so, see its log"
+        case .tooManyConnections: return "raise max_connections, or find who holds them"
+        case .broken: return "see the node's log"
+        case .stopping, .other: return nil
         }
-        if text.contains("does not exist") {
-            return "run `forebay init`"
-        }
-        if text.contains("no pg_hba.conf entry") {
-            return "let \(role) in from this machine: pg_hba.conf on the node, then pg_reload_conf()"
-        }
-        if text.contains("Connection refused") || text.contains("No route") || text.contains("no answer in time") {
-            return "start the node, or correct postgres.nodes; see listen_addresses and the firewall"
-        }
-        return nil
     }
 }

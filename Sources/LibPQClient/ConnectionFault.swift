@@ -19,7 +19,7 @@ extension ConnectionFault: CustomStringConvertible {
         switch self {
         case .unreachable(let text), .broken(let text): text
         case .deadline(let doing): "no answer in time while \(doing)"
-        case .interrupted: "interrupted by the shutdown"
+        case .interrupted: "broken off, since another node is the primary or the process stops"
         case .server(let error): error.line
         }
     }

@@ -1,3 +1,5 @@
+import Topology
+
 /// How to connect, apart from the node. What is nil is left to libpq, that is to its environment (`PGUSER`, `PGPASSWORD`, …).
 package struct ConnectionSettings: Hashable, Sendable {
     package var database: String?

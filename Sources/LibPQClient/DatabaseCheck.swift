@@ -1,6 +1,7 @@
 import DatabaseSchema
 import Delivery
 import Records
+import Topology
 
 /// The part of a ``ClusterCheck`` that asks the primary, as the writer.
 struct DatabaseCheck {

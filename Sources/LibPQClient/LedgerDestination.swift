@@ -1,33 +1,34 @@
 package import Delivery
 package import Records
+package import Topology
 
-/// Writes a lane's rows and its ledger row, in one transaction per flush, to the node that is not in recovery.
+/// Writes a lane's rows and its ledger row, in one transaction per flush, to the node that the directory names.
 ///
 /// A connection carries one claim at a time. After a fault it is dropped, unless the server plainly refused a statement and took the
 /// `ROLLBACK` that followed: then it stays open for the next claim, so that isolating a bad row does not connect anew at each step.
 ///
 /// Owner: the lane's flusher thread.
 package final class LedgerDestination: Destination {
+    private let directory: any PrimaryDirectory
     private let settings: ConnectionSettings
     private let deadlines: FlushDeadlines
-    private let interrupt: Interrupt?
-    private var order: NodeOrder
+    private let breakSwitch: BreakSwitch
     private var connection: PostgresConnection?
     private let buffer = CopyBuffer()
 
     /// - Parameters:
     ///   - settings: the writer's; the application name gets `/<lane>` appended.
-    ///   - interrupt: ends every wait when the process stops.
+    ///   - breakSwitch: ends the waits when another node is the primary, and when the process stops.
     package init(
-        nodes: [NodeAddress],
+        directory: any PrimaryDirectory,
         settings: ConnectionSettings,
         deadlines: FlushDeadlines = FlushDeadlines(),
-        interrupt: Interrupt? = nil
+        breakSwitch: BreakSwitch = BreakSwitch()
     ) {
+        self.directory = directory
         self.settings = settings
         self.deadlines = deadlines
-        self.interrupt = interrupt
-        order = NodeOrder(nodes)
+        self.breakSwitch = breakSwitch
     }
 
     /// The node that this is connected to, if it is.
@@ -42,9 +43,6 @@ package final class LedgerDestination: Destination {
         guard let row = try ledgerRow(FlushStatement.claim(lane), on: connection) else {
             disconnect()
             throw DeliveryFault(phase: .claiming, cause: .connection("forebay.claim returned no row"))
-        }
-        if let node = connection.node {
-            order.remember(node)
         }
         return row
     }
@@ -88,37 +86,48 @@ package final class LedgerDestination: Destination {
     // MARK: The connection
 
     private func connected(for lane: LaneKey) throws(DeliveryFault) -> PostgresConnection {
-        if let connection, connection.isReady, !connection.looksBroken() {
+        var choice = directory.choice
+        if let connection, connection.node == choice.node, connection.isReady, !connection.looksBroken() {
             return connection
         }
         disconnect()
+        guard let chosen = choice.node else { throw Self.unconnected("\(choice)") }
+        // Armed before the last look at the choice: one that comes after it breaks the connection off.
+        let interrupt = breakSwitch.arm(for: chosen)
+        choice = directory.choice
+        guard case .primary(let node, let identifier, let timeline) = choice, node == chosen else {
+            throw Self.unconnected("the primary has just changed: \(choice)")
+        }
         var settings = settings
         settings.applicationName += "/\(lane.lane)"
-        var reasons: [String] = []
-        for node in order.candidates {
-            let deadline = Deadline.after(deadlines.connect)
-            do {
-                let candidate = try PostgresConnection(
-                    to: node,
-                    settings: settings,
-                    deadline: deadline,
-                    interrupt: interrupt
+        let deadline = Deadline.after(deadlines.connect)
+        do throws(ConnectionFault) {
+            let made = try PostgresConnection.open(
+                to: node,
+                settings: settings,
+                deadline: deadline,
+                interrupt: interrupt,
+                accepts: { (candidate, deadline) throws(ConnectionFault) in try !candidate.isInRecovery(by: deadline) }
+            )
+            // The choice was made of what was seen on another connection: a name may lead elsewhere by now.
+            let found = try made.identity(by: deadline)
+            guard found.systemIdentifier == identifier, found.timeline >= timeline else {
+                throw ConnectionFault.broken(
+                    "\(node) is of system \(found.systemIdentifier), timeline \(found.timeline) now; "
+                        + "expected \(identifier), timeline \(timeline) or later"
                 )
-                if try candidate.isInRecovery(by: deadline) {
-                    reasons.append("\(node) is in recovery")
-                    continue
-                }
-                connection = candidate
-                return candidate
-            } catch {
-                if error == .interrupted {
-                    throw DeliveryFault(phase: .connecting, cause: error.cause)
-                }
-                reasons.append("\(node): \(error)")
             }
+            connection = made
+            return made
+        } catch {
+            if error == .interrupted { throw Self.unconnected("\(error)") }
+            directory.lookAgain()
+            throw Self.unconnected("\(node): \(error)")
         }
-        order.forget()
-        throw DeliveryFault(phase: .connecting, cause: .connection(reasons.joined(separator: "; ")))
+    }
+
+    private static func unconnected(_ reason: String) -> DeliveryFault {
+        DeliveryFault(phase: .connecting, cause: .connection(reason))
     }
 
     /// Keeps the connection if the server refused what it was sent, and nothing else happened.
@@ -126,6 +135,7 @@ package final class LedgerDestination: Destination {
         guard case .server(let error) = fault, Self.isHarmless(error.sqlState), let connection,
             connection.isIdle(afterRollbackBy: .after(deadlines.connect))
         else {
+            directory.lookAgain()
             return disconnect()
         }
     }

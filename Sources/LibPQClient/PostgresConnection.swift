@@ -1,11 +1,12 @@
 import CLibPQ
 package import Delivery
 import Glibc
+package import Topology
 
 /// One connection to one PostgreSQL server, over libpq in nonblocking mode.
 ///
 /// Calls block the calling thread in `poll(2)`, on the socket and on the ``Interrupt``, until they are done or their deadline has
-/// passed. Only the look-up of a host name is out of reach of the deadline (libpq calls `getaddrinfo`): nodes are best named by address.
+/// passed. Only the look-up of a host name is out of reach of the deadline (`getaddrinfo` has none).
 ///
 /// Owner: whoever made it. Not Sendable: libpq allows one thread at a time.
 package final class PostgresConnection {
@@ -25,16 +26,21 @@ package final class PostgresConnection {
 
     /// Connects.
     ///
-    /// - Parameter node: nil to let libpq's environment (`PGHOST`, `PGPORT`) or its defaults name the server.
+    /// - Parameters:
+    ///   - node: nil to let libpq's environment (`PGHOST`, `PGPORT`) or its defaults name the server.
+    ///   - address: one of the IP addresses of the node's name; nil leaves the look-up to libpq.
     package init(
         to node: NodeAddress?,
+        at address: String? = nil,
         settings: ConnectionSettings,
         deadline: Deadline,
         interrupt: Interrupt? = nil
     ) throws(ConnectionFault) {
         self.node = node
         self.interrupt = interrupt
-        guard let handle = Self.start(settings.keywords(for: node)) else {
+        var words = settings.keywords(for: node)
+        if let address { words.append(("hostaddr", address)) }
+        guard let handle = Self.start(words) else {
             throw .unreachable("out of memory")
         }
         self.handle = handle

@@ -1,5 +1,6 @@
 import Delivery
 package import Records
+package import Topology
 
 /// Observes one node, over a connection of its own that it keeps from one observation to the next.
 ///
@@ -30,7 +31,7 @@ package final class ReplicaProbe {
             return NodeObservation(node: node, state: .success(try ask(Array(queues), by: .after(timeout))))
         } catch {
             connection = nil
-            return NodeObservation(node: node, state: .failure(error))
+            return NodeObservation(node: node, state: .failure(NodeFault(error)))
         }
     }
 
@@ -43,7 +44,12 @@ package final class ReplicaProbe {
         if let kept = self.connection, kept.isReady, !kept.looksBroken() {
             connection = kept
         } else {
-            connection = try PostgresConnection(to: node, settings: settings, deadline: deadline, interrupt: interrupt)
+            connection = try PostgresConnection.open(
+                to: node,
+                settings: settings,
+                deadline: deadline,
+                interrupt: interrupt
+            )
             self.connection = connection
         }
         let before = UnixTime.now
@@ -71,20 +77,23 @@ package final class ReplicaProbe {
         of queues: [QueueID],
         on connection: PostgresConnection,
         by deadline: Deadline
-    ) throws(ConnectionFault) -> [LaneKey: NodeState.LedgerEntry] {
+    ) throws(ConnectionFault) -> [LaneKey: LedgerRow] {
         let list = "{" + queues.map(\.description).joined(separator: ",") + "}"
         let rows = try connection.query(
             "SELECT queue, lane, epoch, position FROM forebay.ledger WHERE queue = ANY ($1::uuid[])",
             [list],
             by: deadline
         ).rows
-        var ledger: [LaneKey: NodeState.LedgerEntry] = [:]
+        var ledger: [LaneKey: LedgerRow] = [:]
         for row in rows {
             guard let queue = row.text(0).flatMap({ QueueID($0) }),
                 let lane = row.integer(1).flatMap({ UInt16(exactly: $0) }),
                 let epoch = row.integer(2), let position = row.integer(3), position >= 0
             else { continue }
-            ledger[LaneKey(queue: queue, lane: LaneID(lane))] = .init(epoch: epoch, position: Offset(UInt64(position)))
+            ledger[LaneKey(queue: queue, lane: LaneID(lane))] = LedgerRow(
+                epoch: epoch,
+                position: Offset(UInt64(position))
+            )
         }
         return ledger
     }
@@ -112,4 +121,21 @@ package final class ReplicaProbe {
         FROM (SELECT pg_catalog.pg_is_in_recovery() AS recovering) AS r,
              (SELECT count(pid) > 0 AS receives FROM pg_catalog.pg_stat_wal_receiver) AS w
         """
+}
+
+extension PostgresConnection {
+    /// The system identifier and the timeline of a server that is not in recovery.
+    func identity(by deadline: Deadline) throws(ConnectionFault) -> (systemIdentifier: UInt64, timeline: Int) {
+        let row = try query(
+            """
+            SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()),
+                   pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)
+            """,
+            by: deadline
+        ).rows.first
+        guard let identifier = row?.text(0).flatMap({ Int64($0) }),
+            let timeline = row?.text(1).flatMap({ Int($0, radix: 16) })
+        else { throw .broken("the node did not describe itself") }
+        return (UInt64(bitPattern: identifier), timeline)
+    }
 }

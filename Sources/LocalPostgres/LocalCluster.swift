@@ -100,6 +100,29 @@ package final class LocalCluster: Sendable {
         }
     }
 
+    /// Makes a node anew as a replica of another one, whatever it was before, and starts it.
+    package func rebuild(_ node: LocalNode, from source: LocalNode) throws(LocalPostgresFault) {
+        try node.kill()
+        let file = "\(node.dataDirectory)/postgresql.conf"
+        guard let configuration = TextFile.read(file) else { throw LocalPostgresFault("\(file) can't be read") }
+        try Subprocess.forPostgres.require("/bin/rm", ["-rf", node.dataDirectory])
+        let slot = node.name.replacing("-", with: "_")
+        try source.execute(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '\(slot)' AND NOT active"
+        )
+        try Subprocess.forPostgres.require(
+            programs.path("pg_basebackup"),
+            [
+                "-D", node.dataDirectory, "-h", LocalNode.host, "-p", "\(source.port)", "-U", Self.superuser,
+                "-X", "stream", "-c", "fast", "--no-sync", "-C", "-S", slot, "-R",
+            ],
+            environment: ["PGPASSWORD": superuserPassword, "PGAPPNAME": node.name]
+        )
+        try TextFile.write(configuration, to: file, mode: 0o600)
+        try ClusterDirectory(path: directory).give(file)
+        try node.start()
+    }
+
     /// A password of 128 random bits.
     package static func randomPassword() -> String {
         String(UInt64.random(in: 0 ... .max), radix: 36) + String(UInt64.random(in: 0 ... .max), radix: 36)

@@ -92,6 +92,15 @@ package final class LocalNode: Sendable {
         signalAll(SIGCONT)
     }
 
+    /// Ends a replica's stream for good: what its primary writes from here on does not reach it. Returns once the receiver is gone.
+    package func stopReceiving() throws(LocalPostgresFault) {
+        try execute("ALTER SYSTEM SET primary_conninfo = ''")
+        try execute("SELECT pg_reload_conf()")
+        try waitUntil("\(name) to stop receiving", within: .seconds(10)) { () throws(LocalPostgresFault) in
+            try execute("SELECT count(*) FROM pg_stat_wal_receiver") == "0"
+        }
+    }
+
     /// Ends the recovery of a replica, which becomes a primary; returns once it takes writes.
     package func promote(timeout: Duration = .seconds(60)) throws(LocalPostgresFault) {
         try Subprocess.forPostgres.require(

@@ -11,6 +11,8 @@ package protocol OpsBackend: AnyObject, Sendable {
     func retryDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport
     /// Deletes the chosen letters for good.
     func discardDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport
+    /// Lets lanes go on that are held.
+    func resumeLanes(_ request: LaneResumption) async throws(OpsFault) -> LaneReport
 }
 
 /// Which dead letters are meant; what is nil does not narrow the choice. In JSON, one of `all`, `stream` and `positions` must be
@@ -39,6 +41,34 @@ package struct DeadLetterReport: Codable, Hashable, Sendable {
 
     package init(letters: Int) {
         self.letters = letters
+    }
+}
+
+/// What is to become of lanes that are held.
+package struct LaneResumption: Codable, Hashable, Sendable {
+    package enum Order: String, Codable, Hashable, Sendable {
+        /// What was committed before is sent again, as far as it is on disk.
+        case replay
+        /// It is not.
+        case skip
+    }
+
+    package var order: Order
+    /// `<queue>.<lane>`; nil for all that are held.
+    package var lane: String?
+
+    package init(order: Order, lane: String? = nil) {
+        self.order = order
+        self.lane = lane
+    }
+}
+
+package struct LaneReport: Codable, Hashable, Sendable {
+    /// Lanes that were given the order.
+    package var lanes: Int
+
+    package init(lanes: Int) {
+        self.lanes = lanes
     }
 }
 

@@ -27,13 +27,27 @@ struct OpsRoutes: Sendable {
             try Self.answer(.ok, "application/json", StatusCoding.encode(await backend.status()))
         }
         router.post("/v1/dlq/retry") { request, context in
-            await deadLetters(request, context, "retried") { choice throws(OpsFault) in
-                try await backend.retryDeadLetters(choice)
+            await deadLetters(request, context) { choice throws(OpsFault) in
+                let report = try await backend.retryDeadLetters(choice)
+                logger.notice("Dead letters were retried.", metadata: ["letters": "\(report.letters)"])
+                return report
             }
         }
         router.post("/v1/dlq/discard") { request, context in
-            await deadLetters(request, context, "discarded") { choice throws(OpsFault) in
-                try await backend.discardDeadLetters(choice)
+            await deadLetters(request, context) { choice throws(OpsFault) in
+                let report = try await backend.discardDeadLetters(choice)
+                logger.notice("Dead letters were discarded.", metadata: ["letters": "\(report.letters)"])
+                return report
+            }
+        }
+        router.post("/v1/lanes/resume") { request, context in
+            await order(request, context, #"{"order":"replay"}"#) { (resumption: LaneResumption) throws(OpsFault) in
+                let report = try await backend.resumeLanes(resumption)
+                logger.notice(
+                    "Lanes were resumed.",
+                    metadata: ["lanes": "\(report.lanes)", "order": "\(resumption.order.rawValue)"]
+                )
+                return report
             }
         }
     }
@@ -47,40 +61,49 @@ struct OpsRoutes: Sendable {
     }
 
     /// Takes a choice of dead letters and acts on it.
-    ///
-    /// Only for this machine. A page in a browser on this machine must not get here either, so what carries an `Origin`, or is
-    /// not JSON (which a page can't send elsewhere without asking first), is refused.
     private func deadLetters(
         _ request: Request,
         _ context: OpsContext,
-        _ done: String,
         _ act: (DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport
     ) async -> Response {
+        await order(request, context, #"{"stream":"apirequests"}"#) { (choice: DeadLetterChoice) throws(OpsFault) in
+            guard choice.choosesSomething else {
+                throw OpsFault(.request, #"Say which letters: "positions", "stream" or "all":true."#)
+            }
+            return try await act(choice)
+        }
+    }
+
+    /// Takes an order that changes something, and carries it out.
+    ///
+    /// Only for this machine. A page in a browser on this machine must not get here either, so what carries an `Origin`, or is
+    /// not JSON (which a page can't send elsewhere without asking first), is refused.
+    private func order<Order: Decodable, Report: Encodable>(
+        _ request: Request,
+        _ context: OpsContext,
+        _ example: String,
+        _ act: (Order) async throws(OpsFault) -> Report
+    ) async -> Response {
         guard context.isLocal, request.headers[.origin] == nil else {
-            return Self.problem(.forbidden, "Dead letters are retried and discarded from the proxy's own machine only.")
+            return Self.problem(.forbidden, "Orders are taken from the proxy's own machine only.")
         }
         guard request.headers[.contentType]?.lowercased().hasPrefix("application/json") == true else {
             return Self.problem(.unsupportedMediaType, "Send application/json.")
         }
-        let choice: DeadLetterChoice
+        let order: Order
         do {
             let body = try await request.body.collect(upTo: context.maxUploadSize)
-            choice = try StatusCoding.decode(DeadLetterChoice.self, from: Data(body.readableBytesView))
+            order = try StatusCoding.decode(Order.self, from: Data(body.readableBytesView))
         } catch let error as NIOTooManyBytesError {
             return Self.problem(
                 .contentTooLarge,
                 "The body is larger than \(error.maxBytes ?? context.maxUploadSize) bytes."
             )
         } catch {
-            return Self.problem(.badRequest, #"The body is not an object such as {"stream":"apirequests"}."#)
-        }
-        guard choice.choosesSomething else {
-            return Self.problem(.badRequest, #"Say which letters: "positions", "stream" or "all":true."#)
+            return Self.problem(.badRequest, "The body is not an object such as \(example).")
         }
         do {
-            let report = try await act(choice)
-            logger.notice("Dead letters were \(done).", metadata: ["letters": "\(report.letters)"])
-            return try Self.answer(.ok, "application/json", StatusCoding.encode(report))
+            return try Self.answer(.ok, "application/json", StatusCoding.encode(try await act(order)))
         } catch let fault as OpsFault {
             let status: HTTPResponse.Status =
                 switch fault.kind {

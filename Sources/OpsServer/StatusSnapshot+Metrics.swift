@@ -9,6 +9,7 @@ extension StatusSnapshot {
         ingest(into: &text)
         disk(into: &text)
         delivery(into: &text)
+        cluster(into: &text)
         idempotency(into: &text)
         process(into: &text)
         return text.text
@@ -132,6 +133,19 @@ extension StatusSnapshot {
         )
         text.single("claims_total", .counter, "Claims of lanes on a primary.", .whole(delivery.claims))
         text.single("fenced_total", .counter, "Claims lost to another session.", .whole(delivery.fenced))
+        text.single("rewinds_total", .counter, "Claims that found the ledger further back.", .whole(delivery.rewinds))
+        text.single(
+            "resent_rows_total",
+            .counter,
+            "Rows that a failover or a restore took back and that were sent again.",
+            .whole(delivery.resentRows)
+        )
+        text.single(
+            "lost_events",
+            .gauge,
+            "Events that can't be delivered any more, or are skipped by order, until their letters are discarded.",
+            .whole(delivery.lostEvents)
+        )
         text.family(
             "flush_faults_total",
             .counter,
@@ -146,6 +160,44 @@ extension StatusSnapshot {
         )
         text.single("dead_letters", .gauge, "Events in the dead-letter store.", .whole(delivery.deadLetters))
         text.single("parked_events", .gauge, "Events of parked streams.", .whole(delivery.parkedEvents))
+    }
+
+    private func cluster(into text: inout MetricsText) {
+        func each(_ name: String, _ help: String, _ value: (Node) -> MetricsText.Value?) {
+            text.family(
+                name,
+                .gauge,
+                help,
+                cluster.nodes.compactMap { node in value(node).map { (["node": node.node], $0) } }
+            )
+        }
+        text.family(
+            "node_state",
+            .gauge,
+            "1, with the state as a label.",
+            cluster.nodes.map { (["node": $0.node, "state": $0.state], .whole(1)) }
+        )
+        each("node_primary", "1 for the node that is written to.") { .whole($0.isPrimary ? 1 : 0) }
+        each("node_timeline", "Timeline that the node last told.") { $0.timeline.map { .whole($0) } }
+        each("node_lag_seconds", "Replay lag that the node last told.") { $0.lagSeconds.map { .fraction($0) } }
+        text.single(
+            "primary_changes_total",
+            .counter,
+            "How often another node became the one that is written to.",
+            .whole(cluster.primaryChanges)
+        )
+        text.single(
+            "replication_degraded",
+            .gauge,
+            "1 if the budget was used up and a required replica was left behind.",
+            .whole(cluster.replication == "degraded" ? 1 : 0)
+        )
+        text.single(
+            "degradations_total",
+            .counter,
+            "How often a required replica was left behind.",
+            .whole(cluster.degradations)
+        )
     }
 
     private func idempotency(into text: inout MetricsText) {

@@ -17,6 +17,7 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
     package var ingest = Ingest()
     package var disk = Disk()
     package var delivery = Delivery()
+    package var cluster = Cluster()
     package var idempotency = Idempotency()
     package var process = Usage()
 
@@ -130,6 +131,13 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
         package var claims = 0
         /// Claims that were lost to another session.
         package var fenced = 0
+        /// How often a claim found the ledger further back than it had been.
+        package var rewinds = 0
+        /// Rows that were committed before and were sent again for it.
+        package var resentRows = 0
+        /// Events that can't be delivered any more, or are not to be: lost on the disk, trimmed before a failover needed them, or skipped by order. As
+        /// long as their letters stand in the store, that is until they are discarded.
+        package var lostEvents = 0
         /// By class, as the first two characters of the SQLSTATE, or `connection`.
         package var faults: [String: Int] = [:]
         package var deadLettered = 0
@@ -139,6 +147,60 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
         package var parkedEvents = 0
 
         package init() {}
+    }
+
+    /// The nodes of PostgreSQL, and what follows from what they say.
+    package struct Cluster: Codable, Hashable, Sendable {
+        /// The node that is written to; nil if there is none.
+        package var primary: String?
+        /// Why there is none.
+        package var obstacle: String?
+        /// As remembered; decimal.
+        package var systemIdentifier: String?
+        /// The highest that was seen.
+        package var timeline: Int?
+        /// `whole`, `holding` or `degraded`.
+        package var replication = ""
+        package var primaryChanges = 0
+        package var degradations = 0
+        package var nodes: [Node] = []
+
+        package init() {}
+    }
+
+    package struct Node: Codable, Hashable, Sendable {
+        package var node: String
+        /// `primary`, `replica`, `abandoned primary`, `wrong cluster`, or why it does not answer: `down`, `hung`, `refusing`, `wrong password`,
+        /// `not allowed`, `too many connections`, `broken`.
+        package var state: String
+        /// It is written to.
+        package var isPrimary = false
+        /// What it said instead of an answer.
+        package var reason: String?
+        package var timeline: Int?
+        /// LSN, written or replayed; of its own timeline.
+        package var position: String?
+        package var lagSeconds: Double?
+        package var isReceiving: Bool?
+        /// The lanes' rows as a query there sees them.
+        package var ledger: [String: ShownLedger] = [:]
+        /// Since it was asked.
+        package var ageSeconds = 0.0
+
+        package init(node: String, state: String) {
+            self.node = node
+            self.state = state
+        }
+    }
+
+    package struct ShownLedger: Codable, Hashable, Sendable {
+        package var epoch: Int64
+        package var position: UInt64
+
+        package init(epoch: Int64, position: UInt64) {
+            self.epoch = epoch
+            self.position = position
+        }
     }
 
     package struct Idempotency: Codable, Hashable, Sendable {

@@ -33,6 +33,8 @@ package final class Yard {
     package let httpPort: Int
     package let tcpPort: Int
     package let opsPort: Int
+    /// The node that takes writes; a drill that promotes another one says so.
+    package var primary: LocalNode
     package private(set) var proxy: ChildProcess?
     private var endings: [() -> Void] = []
 
@@ -50,6 +52,7 @@ package final class Yard {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         say("starting a cluster of one primary and \(plan.replicas) replicas")
         cluster = try LocalCluster.temporary(ClusterPlan(replicas: plan.replicas, settings: plan.postgres))
+        primary = cluster.primary
         httpPort = try LoopbackPort.free()
         tcpPort = try LoopbackPort.free()
         opsPort = try LoopbackPort.free()
@@ -62,7 +65,7 @@ package final class Yard {
     /// libpq's environment for the cluster's superuser.
     package var administrator: [String: String] {
         [
-            "PGHOST": "127.0.0.1", "PGPORT": "\(cluster.primary.port)", "PGUSER": LocalCluster.superuser,
+            "PGHOST": "127.0.0.1", "PGPORT": "\(primary.port)", "PGUSER": LocalCluster.superuser,
             "PGPASSWORD": cluster.superuserPassword, "PGDATABASE": Self.database,
         ]
     }

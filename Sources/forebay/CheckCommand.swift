@@ -2,6 +2,7 @@ import ArgumentParser
 import ForebayRuntime
 import Foundation
 import LibPQClient
+import Topology
 
 /// `forebay check`: whether PostgreSQL is as the proxy needs it.
 struct CheckCommand: AsyncParsableCommand {

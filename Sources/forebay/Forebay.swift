@@ -11,7 +11,7 @@ struct Forebay: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, InitCommand.self, CheckCommand.self, StatusCommand.self, SeedCommand.self,
             SendCommand.self,
-            QueueCommand.self, DLQCommand.self, TokenCommand.self, BenchCommand.self,
+            QueueCommand.self, DLQCommand.self, LanesCommand.self, TokenCommand.self, BenchCommand.self,
         ]
     )
 }

@@ -48,7 +48,42 @@ struct StatusTable {
         for lane in now.lanes {
             if let fault = lane.fault { lines.append("lane \(lane.lane): \(fault)") }
         }
+        if !now.cluster.nodes.isEmpty { lines += [""] + nodes }
+        if now.delivery.lostEvents > 0 {
+            lines.append(
+                "\(whole(now.delivery.lostEvents)) events are lost or were skipped by order: see forebay dlq ls"
+            )
+        }
         return lines.map { "\($0)\n" }.joined()
+    }
+
+    /// The nodes of PostgreSQL; of the ledger each one's least advanced lane counts, as the distance to the primary's position.
+    private var nodes: [String] {
+        let primary = now.cluster.nodes.first { $0.isPrimary }
+        var lines = table(
+            ["node", "state", "timeline", "position", "lag", "ledger behind"],
+            now.cluster.nodes.map { node in
+                let behind = primary?.ledger.map { lane, row in
+                    Int(row.position) - Int(node.ledger[lane]?.position ?? 0)
+                }.max()
+                return [
+                    node.node, node.isPrimary ? "\(node.state), written to" : node.state,
+                    node.timeline.map { "\($0)" } ?? "-", node.position ?? "-", node.lagSeconds.map(span) ?? "-",
+                    node.timeline == nil ? "-" : behind.map { whole($0) } ?? "-",
+                ]
+            }
+        )
+        for node in now.cluster.nodes {
+            if let reason = node.reason { lines.append("\(node.node): \(reason)") }
+        }
+        if let obstacle = now.cluster.obstacle { lines.append("no primary: \(obstacle)") }
+        if now.cluster.replication == "holding" {
+            lines.append("a required replica is behind: the queue keeps what it lacks, up to max_bytes")
+        }
+        if now.cluster.replication == "degraded" {
+            lines.append("DEGRADED: the budget was used up, and what the primary alone holds is trimmed")
+        }
+        return lines
     }
 
     private var health: String {

@@ -4,6 +4,7 @@ import IngestFormats
 import LibPQClient
 import LocalPostgres
 import Records
+import Topology
 
 /// Compares the JSON decoder with a PostgreSQL server of its own until the time is up or a finding is made.
 ///

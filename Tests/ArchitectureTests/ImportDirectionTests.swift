@@ -14,21 +14,22 @@ struct ImportDirectionTests {
         "IngestFormats": ["Records", "CLZ4", "CZlib"],
         "SegmentedLog": ["Records", "CChecksum", "CLZ4", "COpenSSL"],
         "Delivery": ["Records"],
+        "Topology": ["Records"],
         "DurableQueue": ["Records", "Instruments", "SegmentedLog"],
-        "LibPQClient": ["Records", "Delivery", "DatabaseSchema", "CLibPQ"],
+        "LibPQClient": ["Records", "Delivery", "Topology", "DatabaseSchema", "CLibPQ"],
         "IngestServer": ["Records", "Instruments", "IngestFormats", "COpenSSL"],
         "OpsServer": ["Records", "Instruments"],
         "ForebayRuntime": [
-            "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "DurableQueue", "LibPQClient",
-            "IngestServer", "OpsServer", "COpenSSL",
+            "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "DurableQueue",
+            "LibPQClient", "IngestServer", "OpsServer", "COpenSSL",
         ],
         "AgentKit": ["CLibPQ"],
-        "SimulationKit": ["Records", "SegmentedLog", "Delivery", "CChecksum"],
+        "SimulationKit": ["Records", "SegmentedLog", "Delivery", "Topology", "CChecksum"],
         "simulate": ["SimulationKit"],
         "LocalPostgres": [],
         "forebay": [
-            "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "DurableQueue", "LibPQClient",
-            "IngestServer", "OpsServer", "ForebayRuntime", "AgentKit",
+            "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "DurableQueue",
+            "LibPQClient", "IngestServer", "OpsServer", "ForebayRuntime", "AgentKit",
         ],
         "local-cluster": ["LocalPostgres"],
         "drill-agents": ["AgentKit"],
@@ -40,11 +41,13 @@ struct ImportDirectionTests {
             "LibPQClient",
         ],
         "fuzz": ["FuzzTargets"],
-        "fuzz-json-postgres": ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "LocalPostgres"],
+        "fuzz-json-postgres": ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "Topology", "LocalPostgres"],
     ]
 
     /// Targets without files, sockets, clocks or tasks, so that they run under simulated faults.
-    static let pure: Set<String> = ["Records", "IngestFormats", "SegmentedLog", "Delivery", "SimulationKit"]
+    static let pure: Set<String> = [
+        "Records", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "SimulationKit",
+    ]
 
     /// Modules that open files or sockets, read clocks or start tasks. FoundationEssentials may be used for its JSON alone.
     static let impureModules: Set<String> = [

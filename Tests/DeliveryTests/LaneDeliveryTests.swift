@@ -192,6 +192,116 @@ struct LaneDeliveryTests {
         #expect(world.session.flushes.map(\.from) == [Offset(7)])
     }
 
+    // MARK: A ledger that went back
+
+    /// 100 rows in blocks of ten are delivered, then the database is as it was after `kept` of them.
+    private func wentBack(to kept: UInt64, onRestore: ClaimDecision.Order = .hold) -> DeliveryWorld {
+        var settings = DeliverySettings()
+        settings.onRestore = onRestore
+        settings.initialRows = 10
+        settings.maximumRows = 10
+        let world = DeliveryWorld(settings: settings)
+        for _ in 0..<10 { world.queue.append(10) }
+        world.horizon = Offset(60)
+        world.drain()
+        world.failOver(to: LedgerRow(epoch: 1, position: Offset(kept)))
+        world.session.disconnect()
+        world.delivery.primaryChanged()
+        return world
+    }
+
+    @Test func afterAFailoverTheTailIsSentAgainByItself() {
+        let world = wentBack(to: 70)
+        #expect(world.drain() != nil)
+        #expect(world.log.events.contains(.wentBack(from: Offset(100), to: Offset(70), .behind)))
+        #expect(world.broken() == nil)
+    }
+
+    @Test func aRestoreIsHeldAndFilledUpByOrder() {
+        let world = wentBack(to: 30)
+        for _ in 0..<20 { world.step() }
+        let hold = Hold.restored(ledger: Offset(30), committed: Offset(100))
+        #expect(world.log.events.last == .held(hold))
+        #expect(world.position == Offset(30))
+        world.delivery.resume(.replay, in: .same)
+        #expect(world.drain() != nil)
+        #expect(world.broken() == nil)
+        #expect(world.deadLetters.letters.isEmpty)
+    }
+
+    @Test func aRestoreIsFilledUpByItselfWhereThatIsAskedFor() {
+        let world = wentBack(to: 30, onRestore: .replay)
+        #expect(world.drain() != nil)
+        #expect(world.log.count { if case .held = $0 { true } else { false } } == 0)
+        #expect(world.broken() == nil)
+    }
+
+    /// In the middle of filling up, a doubt: the position is still below the horizon, and nobody is asked again.
+    @Test func whatWasResumedIsNotHeldAgainOnTheWay() {
+        let world = wentBack(to: 30, onRestore: .hold)
+        for _ in 0..<5 { world.step() }
+        world.delivery.resume(.replay, in: .same)
+        for _ in 0..<3 { world.step() }
+        #expect(world.position > Offset(30) && world.position < Offset(60))
+        world.breakNext(.refusedAtTheDoor)
+        world.delivery.primaryChanged()
+        let holds = world.log.count { if case .held = $0 { true } else { false } }
+        #expect(world.drain() != nil)
+        #expect(world.log.count { if case .held = $0 { true } else { false } } == holds)
+        #expect(world.broken() == nil)
+    }
+
+    @Test func whatIsSkippedByOrderIsNotSentAndIsAccountedFor() {
+        let world = wentBack(to: 30)
+        for _ in 0..<5 { world.step() }
+        world.queue.append(10)
+        world.delivery.resume(.skip, in: .same)
+        #expect(world.drain() != nil)
+        #expect(world.log.events.contains(.skipped(Offset(31)...Offset(100))))
+        #expect(world.deadLettered(.unreadable) == (31...100).map { Offset($0) })
+        #expect(world.postgres.copies(of: Offset(31)) == 0 && world.postgres.copies(of: Offset(101)) == 1)
+        #expect(world.broken() == nil)
+    }
+
+    @Test func aGapIsPassedByOrderWithItsExactPositions() {
+        let world = wentBack(to: 30)
+        world.queue.trim(before: Offset(51))
+        for _ in 0..<5 { world.step() }
+        #expect(world.log.events.last == .held(.gap(Offset(31)...Offset(50))))
+        world.delivery.resume(.replay, in: .same)
+        #expect(world.drain() != nil)
+        #expect(world.deadLettered(.unreadable) == (31...50).map { Offset($0) })
+        #expect(world.postgres.copies(of: Offset(50)) == 0 && world.postgres.copies(of: Offset(51)) == 1)
+        #expect(world.broken() == nil)
+    }
+
+    /// An order that nothing waits for must not lie in wait for the next restore.
+    @Test func anOrderToALaneThatIsNotHeldIsForgotten() {
+        let world = wentBack(to: 70)
+        world.drain()
+        world.delivery.resume(.skip, in: .same)
+        world.failOver(to: LedgerRow(epoch: 1, position: Offset(20)))
+        world.session.disconnect()
+        world.delivery.primaryChanged()
+        for _ in 0..<40 { world.step() }
+        #expect(world.log.events.last == .held(.restored(ledger: Offset(20), committed: Offset(100))))
+    }
+
+    /// A replica that follows the old primary shows epoch 3 for ever; the claim on the new one must not be called 3.
+    @Test func anEpochThatWasGivenOutBeforeIsNotUsedAgain() {
+        let world = wentBack(to: 70)
+        world.drain()
+        let epoch = world.postgres.state.ledger.epoch
+        world.failOver(to: LedgerRow(epoch: epoch - 1, position: world.position))
+        world.session.disconnect()
+        world.delivery.primaryChanged()
+        world.step()
+        #expect(world.postgres.state.ledger.epoch == epoch)
+        world.step()
+        #expect(world.postgres.state.ledger.epoch == epoch + 1)
+        #expect(world.log.events.last == .claimed(LedgerRow(epoch: epoch + 1, position: world.position)))
+    }
+
     @Test func aLedgerAheadOfTheQueueIsReported() {
         let world = DeliveryWorld()
         world.postgres.state.ledger.position = Offset(5)

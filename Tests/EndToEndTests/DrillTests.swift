@@ -14,6 +14,11 @@ struct DrillTests {
         ["poison", "--events", "5000"],
         ["parked", "--events", "2000"],
         ["backlog", "--gib", "0.1"],
+        ["primary-kill-promote", "--rounds", "2"],
+        ["primary-hang", "--rounds", "1"],
+        ["old-image"],
+        ["restore"],
+        ["restore", "--by-itself"],
         ["syscall-kill", "--every", "20"],
         ["syscall-fail", "--every", "50"],
     ])

@@ -6,6 +6,7 @@ import LibPQClient
 import LocalPostgres
 import Records
 import Testing
+import Topology
 
 @Suite struct PostgresComparisonTests {
     @Test func whatIsAcceptedPostgreSQLStoresWithTheSameValue() throws {

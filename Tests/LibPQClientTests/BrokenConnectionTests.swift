@@ -6,6 +6,7 @@ import LibPQClient
 import LocalPostgres
 import Records
 import Testing
+import Topology
 
 extension RealServerTests {
     @Suite(.serialized)
@@ -23,13 +24,13 @@ extension RealServerTests {
         private func destination(
             settings: ConnectionSettings = TestDatabase.writerSettings,
             deadlines: FlushDeadlines = FlushDeadlines(),
-            interrupt: Interrupt? = nil
+            breakSwitch: BreakSwitch = BreakSwitch()
         ) throws -> LedgerDestination {
             LedgerDestination(
-                nodes: [TestDatabase.address(try TestDatabase.cluster.primary)],
+                directory: NamedPrimary(TestDatabase.address(try TestDatabase.cluster.primary)),
                 settings: settings,
                 deadlines: deadlines,
-                interrupt: interrupt
+                breakSwitch: breakSwitch
             )
         }
 
@@ -65,7 +66,7 @@ extension RealServerTests {
         func nobodyListens() throws {
             let port = try LoopbackPort.free()
             let destination = LedgerDestination(
-                nodes: [NodeAddress(host: "127.0.0.1", port: port)],
+                directory: NamedPrimary(NodeAddress(host: "127.0.0.1", port: port)),
                 settings: TestDatabase.writerSettings
             )
             let fault = #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
@@ -279,21 +280,33 @@ extension RealServerTests {
 
         @Test
         func theShutdownInterruptsAWait() throws {
-            let interrupt = Interrupt()
-            let destination = try destination(interrupt: interrupt)
+            let breakSwitch = BreakSwitch()
+            let destination = try destination(breakSwitch: breakSwitch)
             _ = try destination.claim(lane)
             let holder = try Holder("SELECT FROM forebay.ledger WHERE queue = '\(lane.queue)' FOR UPDATE")
             let bystander = bystander
             let fire: @Sendable () throws -> Void = {
                 try bystander.waitUntilBlocked()
-                interrupt.fire()
+                breakSwitch.end()
             }
             let fault = try Bystander.meanwhile(fire) {
                 #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
             }
-            #expect(fault == DeliveryFault(phase: .claiming, cause: .connection("interrupted by the shutdown")))
+            #expect(
+                fault
+                    == DeliveryFault(
+                        phase: .claiming,
+                        cause: .connection("broken off, since another node is the primary or the process stops")
+                    )
+            )
             let after = #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
-            #expect(after == DeliveryFault(phase: .connecting, cause: .connection("interrupted by the shutdown")))
+            #expect(
+                after
+                    == DeliveryFault(
+                        phase: .connecting,
+                        cause: .connection("broken off, since another node is the primary or the process stops")
+                    )
+            )
             try holder.release()
         }
 

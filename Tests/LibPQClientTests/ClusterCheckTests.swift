@@ -5,6 +5,7 @@ import LibPQClient
 import LocalPostgres
 import Records
 import Testing
+import Topology
 
 extension RealServerTests {
     @Suite(.serialized)
@@ -73,7 +74,7 @@ extension RealServerTests {
             let port = try LoopbackPort.free()
             check.nodes.append(NodeAddress(host: "127.0.0.1", port: port))
             let lines = bad(check.run())
-            #expect(lines.contains { $0.hasPrefix("fail node 127.0.0.1:\(port): connection to server") })
+            #expect(lines.contains { $0.hasPrefix("fail node 127.0.0.1:\(port): down: connection to server") })
             #expect(lines.contains("warn replication: 1 of 2 replicas receive from the primary"))
         }
 

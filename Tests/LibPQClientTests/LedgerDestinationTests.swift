@@ -18,7 +18,7 @@ extension RealServerTests {
 
         static func makeDestination() throws -> LedgerDestination {
             LedgerDestination(
-                nodes: [TestDatabase.address(try TestDatabase.cluster.primary)],
+                directory: NamedPrimary(TestDatabase.address(try TestDatabase.cluster.primary)),
                 settings: TestDatabase.writerSettings
             )
         }

@@ -5,6 +5,7 @@ import LibPQClient
 import LocalPostgres
 import Records
 import Testing
+import Topology
 
 extension RealServerTests {
     @Suite(.serialized)
@@ -29,9 +30,8 @@ extension RealServerTests {
             let lane = LaneKey(queue: QueueID(high: 1, low: 2), lane: LaneID(5))
             let other = LaneKey(queue: QueueID(high: 3, low: 4), lane: LaneID(0))
 
-            // The replica is named first; the writer passes it over.
             let destination = LedgerDestination(
-                nodes: [TestDatabase.address(replica), TestDatabase.address(cluster.primary)],
+                directory: NamedPrimary(TestDatabase.address(cluster.primary)),
                 settings: TestDatabase.writerSettings
             )
             _ = try destination.claim(lane)
@@ -48,7 +48,8 @@ extension RealServerTests {
             #expect(states[0].systemIdentifier > 0)
             #expect(
                 states.map(\.ledger) == [
-                    [lane: .init(epoch: 1, position: Offset(42))], [lane: .init(epoch: 1, position: Offset(42))],
+                    [lane: LedgerRow(epoch: 1, position: Offset(42))],
+                    [lane: LedgerRow(epoch: 1, position: Offset(42))],
                 ]
             )
             #expect(states[0].replayLag == nil)
@@ -64,19 +65,12 @@ extension RealServerTests {
             let promoted = try probes[1].observe(queues: [lane.queue]).state.get()
             #expect(!promoted.isInRecovery)
             #expect(promoted.timeline == 2)
-            #expect(try destination.claim(lane) == LedgerRow(epoch: 2, position: Offset(42)))
-            #expect(destination.node == TestDatabase.address(replica))
+            let next = LedgerDestination(
+                directory: NamedPrimary(TestDatabase.address(replica)),
+                settings: TestDatabase.writerSettings
+            )
+            #expect(try next.claim(lane) == LedgerRow(epoch: 2, position: Offset(42)))
+            #expect(next.node == TestDatabase.address(replica))
         }
-    }
-
-    @Test(arguments: [("0/0", 0 as UInt64), ("16/B374D848", 0x16_B374_D848), ("FFFFFFFF/FFFFFFFF", .max)])
-    static func walPositions(text: String, value: UInt64) {
-        #expect(WALPosition(text)?.rawValue == value)
-        #expect(WALPosition(rawValue: value).description == text)
-    }
-
-    @Test(arguments: ["", "/", "1", "1/2/3", "G/0", "1/123456789", "-1/0"])
-    static func notAWALPosition(text: String) {
-        #expect(WALPosition(text) == nil)
     }
 }

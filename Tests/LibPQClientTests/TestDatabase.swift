@@ -2,6 +2,7 @@ import Delivery
 import LibPQClient
 import LocalPostgres
 import Records
+import Topology
 
 /// The cluster that the suites share, with the schema of `deploy/sql`: one primary without fsync, made by the first test that asks.
 enum TestDatabase {
@@ -48,5 +49,18 @@ enum TestDatabase {
     static func administrator() throws -> PostgresConnection {
         let cluster = try cluster
         return try connect(to: cluster.primary, as: nil, password: cluster.superuserPassword)
+    }
+}
+
+/// A directory that was told which node is the primary.
+struct NamedPrimary: PrimaryDirectory {
+    let choice: PrimaryChoice
+
+    func lookAgain() {}
+
+    /// Asks the node for its identity, if it can be asked.
+    init(_ node: NodeAddress) {
+        let state = try? ReplicaProbe(node: node, settings: TestDatabase.writerSettings).observe(queues: []).state.get()
+        choice = .primary(node, systemIdentifier: state?.systemIdentifier ?? 0, timeline: state?.timeline ?? 0)
     }
 }

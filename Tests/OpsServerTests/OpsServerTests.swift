@@ -88,6 +88,18 @@ import Testing
         #expect(backend.asked == [])
     }
 
+    @Test func lanesAreResumedByOrder() async throws {
+        let backend = ScriptedBackend()
+        try await OpsFixture.run(backend) { ops in
+            let replayed = try await ops.post("/v1/lanes/resume", #"{"order":"replay"}"#)
+            #expect(replayed.status == 200 && replayed.body.contains(#""lanes" : 1"#))
+            #expect(try await ops.post("/v1/lanes/resume", #"{"order":"skip","lane":"q.0"}"#).status == 200)
+            #expect(try await ops.post("/v1/lanes/resume", "{}").status == 400)
+            #expect(try await ops.post("/v1/lanes/resume", #"{"order":"hold"}"#).status == 400)
+        }
+        #expect(backend.asked == ["resume replay all", "resume skip q.0"])
+    }
+
     @Test func aPageInABrowserCannotDiscard() async throws {
         let backend = ScriptedBackend()
         try await OpsFixture.run(backend) { ops in

@@ -33,6 +33,15 @@ final class ScriptedBackend: OpsBackend {
         try act("discard", choice)
     }
 
+    func resumeLanes(_ request: LaneResumption) async throws(OpsFault) -> LaneReport {
+        let fault = script.withLock { script in
+            script.asked.append("resume \(request.order.rawValue) \(request.lane ?? "all")")
+            return script.fault
+        }
+        if let fault { throw fault }
+        return LaneReport(lanes: 1)
+    }
+
     private func act(_ verb: String, _ choice: DeadLetterChoice) throws(OpsFault) -> DeadLetterReport {
         let fault = script.withLock { script in
             let what = choice.stream ?? choice.positions?.joined(separator: " ") ?? "all"

@@ -43,6 +43,14 @@ extension StatusSnapshot {
         (status.delivery.claims, status.delivery.fenced) = (3, 1)
         status.delivery.faults = ["connection": 2, "57": 1]
         (status.delivery.deadLettered, status.delivery.deadLetters, status.delivery.parkedEvents) = (2, 1, 1)
+        (status.delivery.rewinds, status.delivery.resentRows, status.delivery.lostEvents) = (1, 500, 7)
+        var primary = Node(node: "10.0.0.1:5432", state: "primary")
+        (primary.isPrimary, primary.timeline) = (true, 3)
+        var replica = Node(node: "10.0.0.2:5432", state: "replica")
+        (replica.timeline, replica.lagSeconds) = (3, 0.5)
+        status.cluster.nodes = [primary, replica]
+        (status.cluster.primaryChanges, status.cluster.degradations) = (2, 1)
+        status.cluster.replication = "degraded"
         (status.idempotency.keys, status.idempotency.evictedEarly, status.idempotency.repeats) = (11, 12, 13)
         status.process = Usage(ProcessUsage(residentBytes: 1 << 20, cpuSeconds: 0.25, openFiles: 9))
         return status
@@ -61,6 +69,8 @@ extension StatusSnapshot {
         "queue_max_bytes", "queue_full", "primary_up", "claims_total", "fenced_total", "flush_faults_total",
         "idempotency_keys", "idempotency_evicted_early_total", "repeats_total", "conservation_accepted",
         "conservation_committed", "conservation_dead_lettered", "conservation_queued", "conservation_difference",
+        "rewinds_total", "resent_rows_total", "lost_events", "node_state", "node_primary", "node_timeline",
+        "node_lag_seconds", "primary_changes_total", "replication_degraded", "degradations_total",
         "process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds", "build_info",
     ]
 
@@ -71,6 +81,9 @@ extension StatusSnapshot {
     }
 
     @Test(arguments: [
+        #"forebay_node_state{node="10.0.0.2:5432",state="replica"} 1"#,
+        #"forebay_node_primary{node="10.0.0.1:5432"} 1"#, #"forebay_node_lag_seconds{node="10.0.0.2:5432"} 0.5"#,
+        "forebay_replication_degraded 1", "forebay_lost_events 7",
         #"forebay_durable_offset{queue="q",lane="1"} 100"#, #"forebay_replicated_offset{queue="q",lane="1"} 80"#,
         #"forebay_queued_events{queue="q",lane="1"} 10"#, #"forebay_queued_events{queue="old",lane="0"} 0"#,
         #"forebay_oldest_unflushed_age_seconds{queue="q",lane="1"} 1.5"#, #"forebay_http_requests_total{code="503"} 1"#,

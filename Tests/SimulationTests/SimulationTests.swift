@@ -28,13 +28,13 @@ struct SimulationTests {
         .acknowledgeBeforeSync: 0,
         .noDirectorySync: 0,
         .retriedSync: 1,
-        .tornTailAsData: 3,
+        .tornTailAsData: 60,
         .ledgerOutsideTransaction: 0,
         .noCompareAndSet: 22,
         .blindResend: 17,
-        .letterAfterLedger: 7,
+        .letterAfterLedger: 1,
         .forgottenKeys: 1,
-        .trimmedAtCommit: 11,
+        .trimmedAtCommit: 24,
     ]
 
     /// Worlds that broke the promise once, beyond the three hundred.

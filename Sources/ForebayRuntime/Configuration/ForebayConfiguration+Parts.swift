@@ -5,6 +5,7 @@ import IngestServer
 import LibPQClient
 import Logging
 package import SegmentedLog
+import Topology
 
 /// The configuration in the terms of the parts.
 extension ForebayConfiguration {
@@ -82,6 +83,11 @@ extension ForebayConfiguration {
         settings.firstPause = delivery.retryMin
         settings.longestPause = delivery.retryMax
         settings.parkedFor = delivery.parkedFor
+        settings.onRestore =
+            switch retention.onRestore {
+            case .hold: .hold
+            case .replay: .replay
+            }
         return settings
     }
 

@@ -29,6 +29,9 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
     let flushMicroseconds = Histogram()
     let claims = Counter()
     let fenced = Counter()
+    /// How often the ledger went back, and how many rows went again for it.
+    let rewinds = Counter()
+    let resentRows = Counter()
     let deadLettered = Counter()
     let setAside = Counter()
     private let faults = Mutex<[String: Int]>([:])
@@ -92,7 +95,9 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
         case .unreadable(let range):
             log.critical(
                 "positions can't be read from the disk any more: these events are lost",
-                metadata: ["first": "\(range.lowerBound)", "last": "\(range.upperBound)"]
+                metadata: [
+                    "first": "\(range.lowerBound)", "last": "\(range.upperBound)", "rows": "\(range.rows)",
+                ]
             )
         case .parked(let stream, let reason):
             log.error(
@@ -100,10 +105,46 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
                 metadata: ["stream": "\(stream)", "sqlstate": "\(reason.sqlState)", "reason": "\(reason.message)"]
             )
         case .unparked(let stream): log.notice("a parked stream goes on", metadata: ["stream": "\(stream)"])
+        case .wentBack(let from, let to, let place): wentBack(from, to, place, log)
+        case .skipped(let range):
+            log.critical(
+                "positions are skipped by order and not sent again; they are in the dead-letter store",
+                metadata: [
+                    "first": "\(range.lowerBound)", "last": "\(range.upperBound)", "rows": "\(range.rows)",
+                ]
+            )
         case .fenced:
             fenced.add()
             log.error("another session claimed this lane or moved its ledger; claiming again")
         case .held(let hold): held(hold, lane, log)
+        }
+    }
+
+    private func wentBack(_ from: Offset, _ to: Offset, _ place: ClaimDecision.Place, _ log: Logger) {
+        let rows = to.distance(to: from)
+        rewinds.add()
+        resentRows.add(rows)
+        log.warning(
+            "the ledger went back, and what is behind it is sent again",
+            metadata: [
+                "from": "\(from)", "to": "\(to)", "rows": "\(rows)",
+                "why": place == .behind ? "failover" : place == .trimmed ? "beyond what is on disk" : "restore",
+            ]
+        )
+    }
+
+    /// The lanes that wait for an order.
+    var held: Set<LaneKey> {
+        lanes.withLock { Set($0.filter { $0.value.state == "held" }.keys) }
+    }
+
+    /// All of a lane is in the database, or in other lanes.
+    func retired(_ lane: LaneKey, at end: Offset) {
+        change(lane) { record in
+            record = LaneRecord()
+            record.state = "retired"
+            record.ledger = end
+            record.committedRows = Int(end.rawValue)
         }
     }
 
@@ -191,11 +232,30 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
         let reason =
             switch hold {
             case .gap(let range):
-                "the database needs the positions \(range.lowerBound) to \(range.upperBound), which the queue no longer has"
+                "the database needs the positions \(range.lowerBound) to \(range.upperBound) (\(range.rows) rows), which the queue no longer has: "
+                    + "bring a node back that has them, or give them up: forebay lanes resume --replay or --skip"
+            case .restored(let ledger, let committed):
+                "the ledger went back to \(ledger) from \(committed), further than a failover explains: a backup was restored; "
+                    + "\(ledger.distance(to: committed)) rows wait for forebay lanes resume --replay or --skip"
             case .ledgerAhead(let ledger, let known):
-                "the ledger stands at \(ledger), beyond what this queue ever had (\(known)): the disk is an old image"
+                "the ledger stands at \(ledger), beyond what this queue ever had (\(known)): the disk is an old image; the queue goes on under a new id"
             }
-        let isNews = setFault(reason, state: "held", of: lane)
-        if isNews { log.critical("the lane is held: \(reason)") }
+        let isNews = setFault(reason, state: hold.isRenewed ? "renewing" : "held", of: lane)
+        if isNews { log.critical(hold.isRenewed ? "\(reason)" : "the lane is held: \(reason)") }
+    }
+}
+
+extension ClosedRange<Offset> {
+    /// How many positions there are.
+    var rows: Int { lowerBound.distance(to: upperBound) + 1 }
+}
+
+extension Hold {
+    /// Nobody has to decide.
+    fileprivate var isRenewed: Bool {
+        switch self {
+        case .ledgerAhead: true
+        case .gap, .restored: false
+        }
     }
 }

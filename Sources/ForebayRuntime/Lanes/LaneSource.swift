@@ -7,13 +7,16 @@ import SegmentedLog
 final class LaneSource: ChunkSource {
     private let reader: LaneReader
     private let streams: StreamRegistry
+    /// Rows after this are not this lane's to deliver; see ``Renewal``.
+    var mark: Offset?
 
-    init(_ reader: LaneReader, streams: StreamRegistry) {
+    init(_ reader: LaneReader, streams: StreamRegistry, mark: Offset?) {
         self.reader = reader
         self.streams = streams
+        self.mark = mark
     }
 
-    var durable: Offset { reader.durable }
+    var durable: Offset { mark.map { min($0, reader.durable) } ?? reader.durable }
 
     var firstAvailable: Offset { reader.firstAvailable }
 

@@ -4,12 +4,13 @@ import LibPQClient
 import Logging
 import Records
 import Synchronization
+import Topology
 
 /// The thread that delivers one lane.
 final class LaneWorker: Sendable {
     let key: LaneKey
     private let reader: LaneReader
-    private let interrupt = Interrupt()
+    private let breakSwitch = BreakSwitch()
     private let state = Monitor(State())
     private let thread = Mutex<OwnedThread?>(nil)
 
@@ -20,21 +21,28 @@ final class LaneWorker: Sendable {
         var hasEnded = false
         /// Parked streams are to be tried at once.
         var triesParked = false
+        var hasOtherPrimary = false
+        var order: (ClaimDecision.Order, ClaimDecision.System)?
         /// Another lane has been claimed.
         var doorIsOpen = false
     }
 
     /// What a worker needs besides its lane.
     struct Surroundings: Sendable {
-        var nodes: [NodeAddress]
+        var primaries: any PrimaryDirectory
         var connection: ConnectionSettings
         var deadlines: FlushDeadlines
         var settings: DeliverySettings
         var deadLetters: any DeadLetterStore
         var journal: DeliveryJournal
+        var renewal: Renewal
         var streams: StreamRegistry
         /// Told on a lane's thread when that lane has been claimed.
         var claimed: @Sendable (LaneKey) -> Void
+        /// What an earlier process left word of, by lane.
+        var committed: @Sendable (LaneKey) -> Offset
+        /// What all replicas were once seen to show together, by lane.
+        var horizon: @Sendable (LaneKey) -> Offset
     }
 
     init(_ reader: LaneReader) {
@@ -64,6 +72,19 @@ final class LaneWorker: Sendable {
         reader.wake()
     }
 
+    /// Leaves the old primary alone, if it is at one, and claims on the new one at once; nil if nobody may be written to.
+    func primaryChanged(to node: NodeAddress?) {
+        state.withLock { $0.hasOtherPrimary = true }
+        breakSwitch.breakOff(unlessTo: node)
+        reader.wake()
+    }
+
+    /// Gives an order to the lane, if it is held, or for its first claim on another cluster.
+    func resume(_ order: ClaimDecision.Order, in system: ClaimDecision.System) {
+        state.withLock { $0.order = (order, system) }
+        reader.wake()
+    }
+
     /// Lets a lane that could not connect try again at once, because another one could.
     func doorIsOpen() {
         state.withLock { $0.doorIsOpen = true }
@@ -78,7 +99,7 @@ final class LaneWorker: Sendable {
 
     /// Breaks off what the thread waits for. What was being flushed is settled by the ledger at the next start.
     func interruptNow() {
-        interrupt.fire()
+        breakSwitch.end()
         reader.wake()
     }
 
@@ -98,15 +119,17 @@ final class LaneWorker: Sendable {
 
     private func run(_ surroundings: Surroundings) {
         let clock = MonotonicClock()
+        let source = LaneSource(reader, streams: surroundings.streams, mark: surroundings.renewal.mark(of: key))
         let delivery = LaneDelivery(
             lane: key,
-            opened: reader.durable,
-            source: LaneSource(reader, streams: surroundings.streams),
+            opened: source.durable,
+            committed: surroundings.committed(key),
+            source: source,
             destination: LedgerDestination(
-                nodes: surroundings.nodes,
+                directory: surroundings.primaries,
                 settings: surroundings.connection,
                 deadlines: surroundings.deadlines,
-                interrupt: interrupt
+                breakSwitch: breakSwitch
             ),
             deadLetters: surroundings.deadLetters,
             observer: ClaimHerald(journal: surroundings.journal, claimed: surroundings.claimed),
@@ -115,18 +138,29 @@ final class LaneWorker: Sendable {
         )
         loop: while true {
             let orders = state.withLock { state in
-                defer { (state.triesParked, state.doorIsOpen) = (false, false) }
+                defer {
+                    state.triesParked = false
+                    state.doorIsOpen = false
+                    state.hasOtherPrimary = false
+                    state.order = nil
+                }
                 return state
             }
             if orders.isStopping { delivery.stop() }
             if orders.triesParked { delivery.tryParkedStreams() }
             if orders.doorIsOpen { delivery.doorIsOpen() }
-            let durable = reader.durable
-            switch delivery.step(awaited: orders.awaited) {
+            if let (order, system) = orders.order { delivery.resume(order, in: system) }
+            if orders.hasOtherPrimary { delivery.primaryChanged() }
+            let durable = source.durable
+            switch delivery.step(awaited: orders.awaited, horizon: surroundings.horizon(key)) {
             case .again: continue
             case .waitForData(let until):
                 let pause = until.map { $0 - clock.now } ?? .seconds(60)
                 _ = reader.waitForData(after: durable, within: pause)
+            case .held(.ledgerAhead(_, let known), let until):
+                source.mark = known
+                surroundings.renewal.ask(key, known: known)
+                pause(until: until, clock)
             case .sleep(let until), .held(_, let until): pause(until: until, clock)
             case .stopped: break loop
             }

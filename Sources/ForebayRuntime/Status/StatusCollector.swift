@@ -5,6 +5,7 @@ import Instruments
 import OpsServer
 import Records
 import SegmentedLog
+import Topology
 
 /// Puts together what the ops port shows.
 final class StatusCollector: OpsBackend, Sendable {
@@ -16,7 +17,8 @@ final class StatusCollector: OpsBackend, Sendable {
     private let deadLetters: DeadLetterCabinet
     private let office: LetterOffice
     private let tracksReplicas: Bool
-    private let tryParkedStreams: @Sendable () -> Void
+    private let watch: ClusterWatch
+    private let crew: LaneCrew
     private let clock = MonotonicClock()
     private let started: Duration
 
@@ -28,7 +30,8 @@ final class StatusCollector: OpsBackend, Sendable {
         instruments: IngestInstruments,
         deadLetters: DeadLetterCabinet,
         tracksReplicas: Bool,
-        tryParkedStreams: @escaping @Sendable () -> Void
+        watch: ClusterWatch,
+        crew: LaneCrew
     ) {
         self.queue = queue
         self.backend = backend
@@ -38,7 +41,8 @@ final class StatusCollector: OpsBackend, Sendable {
         self.deadLetters = deadLetters
         office = LetterOffice(deadLetters.log, queue)
         self.tracksReplicas = tracksReplicas
-        self.tryParkedStreams = tryParkedStreams
+        self.watch = watch
+        self.crew = crew
         started = clock.now
     }
 
@@ -56,7 +60,12 @@ final class StatusCollector: OpsBackend, Sendable {
         }
     }
 
+    func resumeLanes(_ request: LaneResumption) async throws(OpsFault) -> LaneReport {
+        try ResumeDesk(crew: crew, journal: journal, watch: watch).resume(request)
+    }
+
     func primaryCheck() async -> OpsCheck {
+        if case .none(let obstacle) = watch.choice { return .failed("\(obstacle)") }
         for lane in queue.lanes.active {
             let record = journal.record(of: lane)
             if record.ledger == nil || record.fault != nil {
@@ -91,6 +100,7 @@ final class StatusCollector: OpsBackend, Sendable {
         fillIngest(&snapshot.ingest)
         fillDisk(&snapshot.disk, state)
         fillDelivery(&snapshot.delivery)
+        fillCluster(&snapshot.cluster)
         snapshot.idempotency.keys = state.knownKeys
         snapshot.idempotency.evictedEarly = queue.metrics.forgottenKeys.value
         snapshot.idempotency.repeats = queue.metrics.repeatedRequests.value
@@ -136,12 +146,55 @@ final class StatusCollector: OpsBackend, Sendable {
         disk.fsyncMicroseconds = HistogramReading(queue.metrics.syncLatency.snapshot)
     }
 
+    private func fillCluster(_ cluster: inout StatusSnapshot.Cluster) {
+        let choice = watch.choice
+        cluster.primary = choice.node?.description
+        if case .none(let obstacle) = choice { cluster.obstacle = "\(obstacle)" }
+        cluster.systemIdentifier = watch.memory.map { String($0.systemIdentifier) }
+        cluster.timeline = watch.memory?.timeline
+        cluster.replication = tracksReplicas ? watch.replication.rawValue : "not asked for"
+        cluster.primaryChanges = watch.primaryChanges.value
+        cluster.degradations = watch.degradations.value
+        cluster.nodes = watch.sightings.map { entry in
+            var node = StatusSnapshot.Node(node: entry.node.description, state: entry.standing.word)
+            node.isPrimary = entry.node == choice.node
+            guard let sighting = entry.sighting else {
+                node.state = "not asked yet"
+                return node
+            }
+            node.ageSeconds = entry.age / .seconds(1)
+            switch sighting.observation.state {
+            case .failure(let fault):
+                node.state = fault.kind.rawValue
+                node.reason = fault.text
+            case .success(let state):
+                if entry.standing == .away {
+                    node.state = "hung"
+                    node.reason = "no answer for \(Int(node.ageSeconds)) s"
+                }
+                node.timeline = state.timeline
+                node.position = "\(state.position)"
+                node.lagSeconds = state.replayLag.map { $0 / .seconds(1) }
+                node.isReceiving = state.isInRecovery ? state.isReceiving : nil
+                node.ledger = Dictionary(
+                    uniqueKeysWithValues: (state.ledger ?? [:]).map { lane, row in
+                        ("\(lane)", StatusSnapshot.ShownLedger(epoch: row.epoch, position: row.position.rawValue))
+                    }
+                )
+            }
+            return node
+        }
+    }
+
     private func fillDelivery(_ delivery: inout StatusSnapshot.Delivery) {
         delivery.committedRows = journal.committedRows.value
         delivery.flushRows = HistogramReading(journal.flushRows.snapshot)
         delivery.flushMicroseconds = HistogramReading(journal.flushMicroseconds.snapshot)
         delivery.claims = journal.claims.value
         delivery.fenced = journal.fenced.value
+        delivery.rewinds = journal.rewinds.value
+        delivery.resentRows = journal.resentRows.value
+        delivery.lostEvents = deadLetters.log.summary.unreadableEvents
         delivery.faults = journal.faultCounts
         delivery.deadLettered = journal.deadLettered.value
         delivery.deadLetters = deadLetters.log.summary.pending
@@ -149,11 +202,25 @@ final class StatusCollector: OpsBackend, Sendable {
     }
 
     func retryDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport {
-        tryParkedStreams()
+        crew.tryParkedStreams()
         return try await office.retry(choice)
     }
 
     func discardDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport {
         try await office.discard(choice)
+    }
+}
+
+extension PrimaryChoice.Standing {
+    /// As the status and the metrics name it.
+    var word: String {
+        switch self {
+        case .away: "away"
+        case .foreign: "wrong cluster"
+        case .replica: "replica"
+        case .untold: "primary without a timeline"
+        case .abandoned: "abandoned primary"
+        case .writer: "primary"
+        }
     }
 }

@@ -6,19 +6,26 @@ import Logging
 import Records
 import SegmentedLog
 import Synchronization
+import Topology
 
 /// What has to be done now and then: reads the streams' tables from the catalogue of the primary, has partitions made ahead, and clears
 /// settled dead letters away. On a thread of its own.
 final class Upkeep: Sendable {
-    private let nodes: [NodeAddress]
+    private let primaries: any PrimaryDirectory
     private let connection: ConnectionSettings
     private let streams: StreamRegistry
     private let queue: DurableQueue
     private let deadLetters: DeadLetterCabinet
     private let log: Logger
     private let interrupt = Interrupt()
-    private let isStopping = Monitor(false)
+    private let state = Monitor(State())
     private let thread = Mutex<OwnedThread?>(nil)
+
+    private struct State {
+        var isStopping = false
+        /// Counts the calls of `hurry`.
+        var calls = 0
+    }
 
     private static let retryPause = Duration.seconds(1)
     private static let lookPause = Duration.seconds(15)
@@ -27,14 +34,14 @@ final class Upkeep: Sendable {
     private static let daysAhead = 7
 
     init(
-        nodes: [NodeAddress],
+        primaries: any PrimaryDirectory,
         connection: ConnectionSettings,
         streams: StreamRegistry,
         queue: DurableQueue,
         deadLetters: DeadLetterCabinet,
         log: Logger
     ) {
-        self.nodes = nodes
+        self.primaries = primaries
         var named = connection
         named.applicationName += "/upkeep"
         self.connection = named
@@ -61,8 +68,13 @@ final class Upkeep: Sendable {
         thread.withLock { $0 = started }
     }
 
+    /// There is a primary that was not there before.
+    func hurry() {
+        state.broadcast { $0.calls += 1 }
+    }
+
     func stop() {
-        isStopping.broadcast { $0 = true }
+        state.broadcast { $0.isStopping = true }
         interrupt.fire()
         let started = thread.withLock { thread in
             defer { thread = nil }
@@ -74,7 +86,9 @@ final class Upkeep: Sendable {
     private func run() {
         let clock = MonotonicClock()
         var nextPartitions = clock.now
-        while !isStopping.withLock({ $0 }) {
+        while true {
+            let (isStopping, calls) = state.withLock { ($0.isStopping, $0.calls) }
+            if isStopping { return }
             var wasReached = false
             if let primary = primary() {
                 wasReached = true
@@ -86,7 +100,7 @@ final class Upkeep: Sendable {
             compactDeadLetters()
             let isWaiting = !wasReached || !streams.waiting.isEmpty
             let pause = isWaiting ? Self.retryPause : Self.lookPause
-            _ = isStopping.wait(until: .after(pause)) { isStopping, _ in isStopping ? true : nil }
+            _ = state.wait(until: .after(pause)) { state, _ in state.isStopping || state.calls != calls ? true : nil }
         }
     }
 
@@ -100,21 +114,20 @@ final class Upkeep: Sendable {
     }
 
     private func primary() -> PostgresConnection? {
-        for node in nodes {
-            do throws(ConnectionFault) {
-                let deadline = Deadline.after(Self.patience)
-                let candidate = try PostgresConnection(
-                    to: node,
-                    settings: connection,
-                    deadline: deadline,
-                    interrupt: interrupt
-                )
-                if try !candidate.isInRecovery(by: deadline) { return candidate }
-            } catch {
-                log.debug("the catalogue can't be read", metadata: ["node": "\(node)", "reason": "\(error)"])
-            }
+        guard let node = primaries.choice.node else { return nil }
+        do throws(ConnectionFault) {
+            return try PostgresConnection.open(
+                to: node,
+                settings: connection,
+                deadline: .after(Self.patience),
+                interrupt: interrupt,
+                accepts: { (candidate, deadline) throws(ConnectionFault) in try !candidate.isInRecovery(by: deadline) }
+            )
+        } catch {
+            log.debug("the catalogue can't be read", metadata: ["node": "\(node)", "reason": "\(error)"])
+            primaries.lookAgain()
+            return nil
         }
-        return nil
     }
 
     private func readTables(_ primary: PostgresConnection) {

@@ -21,6 +21,16 @@ package final class SimulatedPostgres {
             return index < copies.count ? Int(copies[index]) : 0
         }
 
+        /// The table as it was when the ledger had `row`.
+        package func earlier(_ row: LedgerRow) -> Table {
+            var earlier = self
+            earlier.ledger = row
+            let kept = min(Int(row.position.rawValue) + 1, copies.count)
+            earlier.events.removeSubrange(kept...)
+            earlier.copies.removeSubrange(kept...)
+            return earlier
+        }
+
         package func event(at offset: Offset) -> EventID? {
             copies(of: offset) > 0 ? EventID(events[Int(offset.rawValue)]) : nil
         }

@@ -1,6 +1,7 @@
 import Delivery
 import Records
 import SegmentedLog
+import Topology
 
 /// One life of the proxy: the production types of the queue, of the delivery and of the dead letters, called in the order in which the threads of `DurableQueue`
 /// and of the runtime call them.
@@ -419,7 +420,7 @@ private final class LaneObserver: DeliveryObserver {
         case .fenced: around.count(.fenced, 1)
         case .outcome(let outcome, _, _):
             if outcome == .settled { around.count(.committedUnanswered, 1) }
-        case .rowsDiffer, .sourceFault, .unreadable, .unparked, .held: break
+        case .rowsDiffer, .sourceFault, .unreadable, .unparked, .wentBack, .skipped, .held: break
         }
     }
 

@@ -74,13 +74,14 @@ package final class World {
         disk.beforeCall = nil
         disk.afterCall = nil
         postgres.didCommit = nil
+        // Last, though the step that it was seen in may have gone on.
+        if let violation { history.note(.world, "VIOLATION: \(violation)") }
         return Outcome(seed: seed, violation: violation, tally: tally, digest: digest(), steps: history.step)
     }
 
     func fail(_ text: String) {
         guard violation == nil else { return }
         violation = text
-        history.note(.world, "VIOLATION: \(text)")
     }
 
     private func digest() -> UInt64 {

@@ -10,6 +10,8 @@ final class DeliveryWorld {
     let deadLetters: FakeDeadLetters
     let log = EventLog()
     let settings: DeliverySettings
+    /// What all replicas were once seen to show together.
+    var horizon = Offset.none
     private let plant: Plant?
     private(set) var session: SimulatedSession
     private(set) var delivery: LaneDelivery
@@ -73,10 +75,17 @@ final class DeliveryWorld {
         }
     }
 
+    /// A replica takes over that shows this row, and no events after it.
+    func failOver(to row: LedgerRow) {
+        var replica = postgres.state
+        replica[FakeQueue.key] = replica[FakeQueue.key].earlier(row)
+        postgres.failOver(to: replica)
+    }
+
     /// One step; time goes on to when the next one is due.
     @discardableResult
     func step(awaited: Offset = .none) -> LaneDelivery.Next {
-        let next = delivery.step(awaited: awaited)
+        let next = delivery.step(awaited: awaited, horizon: horizon)
         switch next {
         case .again, .stopped: break
         case .waitForData(let until): clock.now = max(clock.now, until ?? clock.now)

@@ -31,6 +31,12 @@ final class FakeQueue: ChunkSource {
         durable = durable.advanced(by: count)
     }
 
+    /// Deletes what lies before `offset`, which begins a block.
+    func trim(before offset: Offset) {
+        firstAvailable = offset
+        chunks.removeAll { $0.last < offset }
+    }
+
     /// Appends a block as it is, whatever its bytes are.
     func append(raw chunk: RowChunk) {
         chunks.append(chunk)
@@ -43,6 +49,9 @@ final class FakeQueue: ChunkSource {
         var result = ReadResult(chunks: [])
         var rows = 0
         var bytes = 0
+        if offset.advanced(by: 1) < firstAvailable {
+            result.lost.append(offset.advanced(by: 1)...Offset(firstAvailable.rawValue - 1))
+        }
         for chunk in chunks where chunk.last > offset {
             guard rows < limit.rows, bytes < limit.bytes else { break }
             if let range = corrupt.first(where: { $0 == chunk.first...chunk.last }) {

@@ -1,8 +1,8 @@
 // Method: hand the function what replicas show, and hold its answer against the sentence in the test's name.
 
-import Delivery
 import Records
 import Testing
+import Topology
 
 @Suite
 struct ReplicatedWatermarkTests {

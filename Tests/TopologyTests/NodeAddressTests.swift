@@ -1,7 +1,7 @@
 // Method: every form of an address, and the forms that are none.
 
-import LibPQClient
 import Testing
+import Topology
 
 struct NodeAddressTests {
     @Test(arguments: [

@@ -3,9 +3,9 @@ package import Records
 /// What one node said about itself at one moment, or why it said nothing.
 package struct NodeObservation: Hashable, Sendable {
     package var node: NodeAddress
-    package var state: Result<NodeState, ConnectionFault>
+    package var state: Result<NodeState, NodeFault>
 
-    package init(node: NodeAddress, state: Result<NodeState, ConnectionFault>) {
+    package init(node: NodeAddress, state: Result<NodeState, NodeFault>) {
         self.node = node
         self.state = state
     }
@@ -29,23 +29,41 @@ package struct NodeState: Hashable, Sendable {
     /// it received. Nil for a primary, and for a replica that has replayed no transaction since its start.
     package var replayLag: Duration?
     /// The rows of `forebay.ledger` that were asked for, as a query on this node sees them; nil if the table is not there.
-    package var ledger: [LaneKey: LedgerEntry]?
+    package var ledger: [LaneKey: LedgerRow]?
     /// The node's clock minus this machine's, to half a round trip.
     package var clockOffset: Duration
 
-    package struct LedgerEntry: Hashable, Sendable {
-        package var epoch: Int64
-        package var position: Offset
+    package init(
+        version: Int,
+        isInRecovery: Bool,
+        systemIdentifier: UInt64,
+        timeline: Int?,
+        position: WALPosition,
+        isReceiving: Bool = false,
+        replayLag: Duration? = nil,
+        ledger: [LaneKey: LedgerRow]? = nil,
+        clockOffset: Duration = .zero
+    ) {
+        self.version = version
+        self.isInRecovery = isInRecovery
+        self.systemIdentifier = systemIdentifier
+        self.timeline = timeline
+        self.position = position
+        self.isReceiving = isReceiving
+        self.replayLag = replayLag
+        self.ledger = ledger
+        self.clockOffset = clockOffset
+    }
 
-        package init(epoch: Int64, position: Offset) {
-            self.epoch = epoch
-            self.position = position
-        }
+    /// How many bytes of WAL this node is behind another one; nil unless both are known to be on the same timeline of the same cluster.
+    package func bytesBehind(_ other: NodeState) -> UInt64? {
+        guard systemIdentifier == other.systemIdentifier, let timeline, timeline == other.timeline else { return nil }
+        return other.position.rawValue > position.rawValue ? other.position.rawValue - position.rawValue : 0
     }
 }
 
-/// A byte position in PostgreSQL's write-ahead log (an LSN). Comparable only within a timeline.
-package struct WALPosition: RawRepresentable, Hashable, Comparable, Sendable {
+/// A byte position in PostgreSQL's write-ahead log (an LSN). Without an order: see ``NodeState/bytesBehind(_:)``.
+package struct WALPosition: RawRepresentable, Hashable, Sendable {
     package var rawValue: UInt64
 
     package init(rawValue: UInt64) {
@@ -59,10 +77,6 @@ package struct WALPosition: RawRepresentable, Hashable, Comparable, Sendable {
             return nil
         }
         rawValue = UInt64(high) << 32 | UInt64(low)
-    }
-
-    package static func < (left: WALPosition, right: WALPosition) -> Bool {
-        left.rawValue < right.rawValue
     }
 }
 

@@ -1,0 +1,301 @@
+import Delivery
+import DurableQueue
+import Instruments
+import LibPQClient
+import Logging
+import Records
+import SegmentedLog
+import Synchronization
+import Topology
+
+/// Asks every node for itself and for its visible ledger, each on a thread of its own; chooses the primary, and moves the lanes' replicated watermarks.
+///
+/// A node that hangs costs its own thread only. The decisions are those of `Topology`.
+final class ClusterWatch: PrimaryDirectory, Sendable {
+    struct Settings: Sendable {
+        var nodes: [NodeAddress]
+        /// How many replicas must hold what is trimmed.
+        var required: Int
+        /// `retention.on_restore: replay`: a cluster that was made anew is taken without asking.
+        var adoptsByItself: Bool
+        /// For one look at one node.
+        var timeout: Duration
+    }
+
+    private struct State {
+        var isStopping = false
+        /// Counts the calls of `lookAgain`.
+        var calls = 0
+        var view: ClusterView
+        var replication = ReplicationGuard()
+        var choice: PrimaryChoice
+        /// The last node that was written to.
+        var lastPrimary: NodeAddress?
+        /// What all replicas were once seen to hold, together.
+        var horizons: [LaneKey: Offset] = [:]
+    }
+
+    let primaryChanges = Counter()
+    let degradations = Counter()
+    private let queue: DurableQueue
+    private let journal: DeliveryJournal
+    private let settings: Settings
+    private let file: ClusterFile
+    private let log: Logger
+    private let clock = MonotonicClock()
+    private let interrupt = Interrupt()
+    private let state: Monitor<State>
+    /// Held from an observation to the end of what follows from it, so that nothing overtakes what has to be on disk first.
+    private let deciding = Mutex(())
+    private let threads = Mutex<[OwnedThread]>([])
+    private let listener = Mutex<(@Sendable (PrimaryChoice) -> Void)?>(nil)
+
+    /// How long a node is left alone while there is something to learn, and while there is not.
+    private static let shortPause = Duration.milliseconds(50)
+    private static let longPause = Duration.milliseconds(250)
+    /// A primary that has not answered for so long may hang, and another node be promoted at any moment.
+    private static let suspicion = Duration.milliseconds(500)
+
+    init(_ settings: Settings, queue: DurableQueue, journal: DeliveryJournal, log: Logger) {
+        self.settings = settings
+        self.queue = queue
+        self.journal = journal
+        self.log = log
+        file = ClusterFile(directory: queue.directory.path)
+        let memory = file.read()
+        if case .failure(let fault) = memory {
+            log.critical(
+                "what is remembered of the cluster can't be read; nothing is delivered",
+                metadata: ["reason": "\(fault)"]
+            )
+        }
+        let view = ClusterView(nodes: settings.nodes, memory: memory)
+        // With all replicas required, what was trimmable before the start had been seen on all of them.
+        let isTrusted = settings.required > 0 && settings.required == settings.nodes.count - 1
+        let lanes = isTrusted ? queue.lanes.all.compactMap { queue.progress(of: $0) } : []
+        let horizons = Dictionary(uniqueKeysWithValues: lanes.map { ($0.key, $0.replicated) })
+        state = Monitor(State(view: view, choice: view.choice, horizons: horizons))
+    }
+
+    /// - Parameter onChoice: told of every new choice, on a node's thread; must not block.
+    func start(
+        connection: ConnectionSettings,
+        onChoice: @escaping @Sendable (PrimaryChoice) -> Void
+    ) throws(QueueFault) {
+        listener.withLock { $0 = onChoice }
+        for (index, node) in settings.nodes.enumerated() {
+            var named = connection
+            named.applicationName += "/watch"
+            let connection = named
+            let thread = try OwnedThread(name: "watch-\(index)") {
+                self.run(
+                    ReplicaProbe(
+                        node: node,
+                        settings: connection,
+                        timeout: self.settings.timeout,
+                        interrupt: self.interrupt
+                    )
+                )
+            }
+            threads.withLock { $0.append(thread) }
+        }
+    }
+
+    func stop() {
+        state.broadcast { $0.isStopping = true }
+        interrupt.fire()
+        for thread in threads.withLock({ $0 }) { thread.join() }
+    }
+
+    // MARK: What others ask
+
+    var choice: PrimaryChoice { state.withLock { $0.choice } }
+
+    func lookAgain() {
+        state.broadcast { $0.calls += 1 }
+    }
+
+    /// What all replicas were once seen to hold of a lane: a failover to any of them can't show less.
+    func horizon(of lane: LaneKey) -> Offset { state.withLock { $0.horizons[lane] ?? .none } }
+
+    /// The lane goes on from a lower position on purpose.
+    func lowerHorizon(of lane: LaneKey, to position: Offset) {
+        state.withLock { state in
+            if let horizon = state.horizons[lane] { state.horizons[lane] = min(horizon, position) }
+        }
+    }
+
+    var replication: ReplicationGuard.State { state.withLock { $0.replication.state } }
+
+    /// What each node last said and how long ago, in the configured order; nil if it was not asked yet.
+    var sightings:
+        [(node: NodeAddress, sighting: ClusterView.Sighting?, age: Duration, standing: PrimaryChoice.Standing)]
+    {
+        let now = clock.now
+        return state.withLock { state in
+            state.view.nodes.map { node in
+                let sighting = state.view.sighting(of: node)
+                return (
+                    node, sighting, now - (sighting?.at ?? now),
+                    PrimaryChoice.Standing(state.view.fresh(node, at: now), memory: state.view.memory)
+                )
+            }
+        }
+    }
+
+    var memory: ClusterMemory? { state.withLock { $0.view.memory } }
+
+    /// Takes the cluster that answers, or its timeline, as ours. Returns whether there was anything to take.
+    func adopt() -> Bool {
+        deciding.withLock { _ in
+            guard let actions = state.withLock({ $0.view.adopt(at: clock.now) }) else { return false }
+            log.critical("the cluster that answers is taken in place of the one remembered")
+            for action in actions { perform(action) }
+            return true
+        }
+    }
+
+    // MARK: The nodes' threads
+
+    private func run(_ probe: ReplicaProbe) {
+        while true {
+            let (isStopping, calls) = state.withLock { ($0.isStopping, $0.calls) }
+            if isStopping { return }
+            let lanes = queue.lanes.all
+            note(probe.observe(queues: Set(lanes.map(\.queue))))
+            let isBehind = settle(lanes)
+            let pause = isBehind || isPrimaryUnsure ? Self.shortPause : Self.longPause
+            _ = state.wait(until: .after(pause)) { state, _ in state.isStopping || state.calls != calls ? true : nil }
+        }
+    }
+
+    private var isPrimaryUnsure: Bool {
+        let now = clock.now
+        return state.withLock { state in
+            guard let node = state.choice.node, let sighting = state.view.sighting(of: node) else { return true }
+            return now - sighting.at > Self.suspicion
+        }
+    }
+
+    private func note(_ observation: NodeObservation) {
+        if case .failure(let fault) = observation.state, fault.kind == .stopping { return }
+        deciding.withLock { _ in
+            let now = clock.now
+            for action in state.withLock({ $0.view.note(observation, at: now) }) { perform(action) }
+            guard settings.adoptsByItself else { return }
+            let actions = state.withLock { state in
+                state.view.isWhollyForeign(at: now) ? state.view.adopt(at: now) : nil
+            }
+            guard let actions else { return }
+            log.critical("the cluster was made anew and is taken: retention.on_restore is replay")
+            for action in actions { perform(action) }
+        }
+    }
+
+    private func perform(_ action: ClusterView.Action) {
+        switch action {
+        case .remember(let memory): remember(memory)
+        case .choose(let choice): choose(choice)
+        case .note(let observation):
+            switch observation.state {
+            case .success(let state):
+                log.info(
+                    "a node answers",
+                    metadata: [
+                        "node": "\(observation.node)", "role": state.isInRecovery ? "replica" : "primary",
+                        "timeline": "\(state.timeline ?? 0)",
+                    ]
+                )
+            case .failure(let fault):
+                log.warning(
+                    "a node does not answer",
+                    metadata: ["node": "\(observation.node)", "state": "\(fault.kind.rawValue)", "reason": "\(fault)"]
+                )
+            }
+        }
+    }
+
+    private func remember(_ memory: ClusterMemory) {
+        do throws(FileFault) {
+            try file.write(memory)
+        } catch {
+            // Draining is worth more: it is what makes room on the disk again. A restart before the next change would know less, and say so.
+            log.error(
+                "what has to be remembered of the cluster can't be written down",
+                metadata: ["timeline": "\(memory.timeline)", "reason": "\(error)"]
+            )
+        }
+    }
+
+    private func choose(_ choice: PrimaryChoice) {
+        let isAnother = state.withLock { state in
+            state.choice = choice
+            guard let node = choice.node, node != state.lastPrimary else { return false }
+            defer { state.lastPrimary = node }
+            return state.lastPrimary != nil
+        }
+        if isAnother { primaryChanges.add() }
+        switch choice {
+        case .primary(let node, let identifier, let timeline):
+            log.notice(
+                isAnother ? "another node is the primary" : "the primary is known",
+                metadata: ["node": "\(node)", "timeline": "\(timeline)", "system": "\(identifier)"]
+            )
+        case .none(let obstacle):
+            log.warning("nothing is written: \(obstacle)")
+        }
+        // The other nodes' threads have a shorter pause from here on, and the lanes somewhere to go to.
+        lookAgain()
+        listener.withLock { $0 }?(choice)
+    }
+
+    // MARK: Replicated
+
+    /// Moves the lanes' replicated watermarks; returns whether some lane has not caught up with its committed one.
+    private func settle(_ lanes: [LaneKey]) -> Bool {
+        let required = settings.required
+        let replicas = settings.nodes.count - 1
+        guard replicas > 0 else { return false }
+        let isPressed = queue.isPressed
+        let now = clock.now
+        var marks: [ReplicationGuard.Mark] = []
+        let (moves, event) = state.withLock { state -> ([(LaneKey, Offset)], ReplicationGuard.Event?) in
+            for lane in lanes {
+                let record = journal.record(of: lane)
+                guard record.epoch > 0, let position = record.ledger else { continue }
+                let claim = LedgerRow(epoch: record.epoch, position: position)
+                let shown = state.view.shown(lane, at: now)
+                if let all = ReplicatedWatermark.select(from: shown, required: replicas, claim: claim) {
+                    state.horizons[lane] = max(all, state.horizons[lane] ?? .none)
+                }
+                let held = ReplicatedWatermark.select(from: shown, required: required, claim: claim)
+                marks.append(ReplicationGuard.Mark(lane: lane, committed: position, held: held))
+            }
+            let hasPrimary = state.choice.node != nil
+            let event = state.replication.look(marks, isPressed: isPressed, hasPrimary: hasPrimary, at: now)
+            let yields = state.replication.yields(isPressed: isPressed, hasPrimary: hasPrimary)
+            return (marks.compactMap { mark in (yields ? mark.committed : mark.held).map { (mark.lane, $0) } }, event)
+        }
+        for (lane, watermark) in moves { queue.setReplicated(watermark, of: lane) }
+        if let event { tell(event) }
+        return marks.contains { ($0.held ?? .none) < $0.committed }
+    }
+
+    private func tell(_ event: ReplicationGuard.Event) {
+        let required: Logger.Metadata = ["required_replicas": "\(settings.required)"]
+        switch event {
+        case .holds:
+            log.warning(
+                "a required replica does not show what was committed: the queue keeps it, up to its budget",
+                metadata: required
+            )
+        case .degrades:
+            degradations.add()
+            log.critical(
+                "degraded: the disk budget is used up and a required replica is behind; what the primary alone holds is trimmed",
+                metadata: required
+            )
+        case .recovers: log.notice("the required replicas show what is committed again", metadata: required)
+        }
+    }
+}
