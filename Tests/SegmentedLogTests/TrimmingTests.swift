@@ -68,4 +68,29 @@ import Testing
         let names = try lane.disk.list("q/lanes")
         #expect(names.isEmpty)
     }
+
+    /// Found beside the drill syscall-fail: where no sidecar could be written nothing was trimmed, so a full disk stayed full.
+    @Test func sidecarsThatCanNotBeWrittenDoNotKeepTheDiskFull() throws {
+        let lane = try lane()
+        let maintenance = LaneMaintenance(context: lane.context, catalogue: lane.catalogue)
+        var round = LaneMaintenance.Round(
+            retention: Retention(minAge: .zero, minBytes: 0),
+            window: .seconds(60),
+            replicated: .none,
+            isDraining: false,
+            isPressed: true
+        )
+        _ = try maintenance.look(round, at: lane.now)
+        let lastWithSidecar = lane.catalogue.segments.dropLast().last?.base
+        for request in 21...40 { lane.append(request, rows: 3, padding: 60) }
+        round.replicated = lane.catalogue.end
+        lane.disk.fail(.write)
+        #expect(throws: LogFault.self) { _ = try maintenance.look(round, at: lane.now) }
+        lane.disk.fail(.write, 0)
+        let first = try #require(lane.catalogue.segments.first?.base)
+        #expect(first > lastWithSidecar ?? .none, "what has its sidecar goes")
+        #expect(lane.catalogue.segments.count > 2, "what has none stays")
+        _ = try maintenance.look(round, at: lane.now)
+        #expect(lane.catalogue.segments.count == 1)
+    }
 }

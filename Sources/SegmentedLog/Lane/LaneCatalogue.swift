@@ -135,6 +135,9 @@ package final class LaneCatalogue: Sendable {
         state.withLock { $0.sealed.append(sealed) }
     }
 
+    /// The base of the oldest segment whose keys are in memory only.
+    var firstWithoutSidecar: Offset? { state.withLock { $0.sealed.map(\.base).min() } }
+
     func firstSealed() -> SealedKeys? {
         state.withLock { $0.sealed.first }
     }

@@ -15,7 +15,9 @@ package struct LaneMaintenance: Sendable {
     /// One look around the lane: writes the sidecars of what was sealed, removes those that have outlived the window, trims, and sees to a spare.
     package func look(_ round: Round, at now: WallTime) throws(LogFault) -> Trimmed {
         let history = KeyHistory(context: context, catalogue: catalogue)
-        _ = try history.writeSidecars()
+        // On a full disk there is no room for sidecars before something has been trimmed.
+        var fault: LogFault?
+        do throws(LogFault) { _ = try history.writeSidecars() } catch { fault = error }
         let span = UInt32(clamping: max(0, round.window.components.seconds))
         try history.removeOrphans(olderThan: now.seconds > span ? now.seconds - span : 0)
         let trimmed = try trim(
@@ -23,8 +25,10 @@ package struct LaneMaintenance: Sendable {
             replicated: round.replicated,
             keepsLast: !round.isDraining,
             isPressed: round.isPressed,
+            before: catalogue.firstWithoutSidecar,
             at: now
         )
+        if let fault { throw fault }
         if !round.isDraining { _ = try prepareSpare() }
         return trimmed
     }
@@ -149,11 +153,14 @@ extension LaneMaintenance {
 
     /// Removes, recycles or quarantines the segments that `retention` lets go, oldest first, each lastingly before the next, so that a crash
     /// leaves no gap. Sidecars of keys stay.
+    ///
+    /// - Parameter limit: segments from this base on stay.
     package func trim(
         _ retention: Retention,
         replicated: Offset,
         keepsLast: Bool,
         isPressed: Bool,
+        before limit: Offset? = nil,
         at now: WallTime
     ) throws(LogFault) -> Trimmed {
         let segments = noteCovered(replicated: replicated, keepsLast: keepsLast, at: now)
@@ -170,7 +177,7 @@ extension LaneMaintenance {
             while let leaving = catalogue.leaving.first {
                 try remove(leaving, recycles: keepsLast, isPressed: isPressed, at: now, &done)
             }
-            for segment in segments[..<count] {
+            for segment in segments[..<count] where limit.map({ segment.base < $0 }) ?? true {
                 if !keepsLast, segment.base == segments.last?.base { try rememberEnd(replicated, at: now) }
                 catalogue.dismiss(segment.base)
                 done.segments += 1
