@@ -130,8 +130,7 @@ let package = Package(
             "FuzzTargets",
             [
                 "Records", "Instruments", "CChecksum", "IngestFormats", "SegmentedLog", "IngestServer",
-                "ForebayRuntime",
-                "LibPQClient", nioCore, nioEmbedded, nioHTTP1, log,
+                "ForebayRuntime", "LibPQClient", nioCore, nioEmbedded, nioHTTP1, log,
             ]
         ),
 

@@ -29,6 +29,7 @@ enum JSONTarget {
                 "the first fault depends on what follows from it"
             )
         }
+        try decodeBehind(skipping, body, stream.plan, limits, format)
         if format == .lines, limits.events >= 1000 {
             try agree(skipping, lineByLine(body, stream.plan, limits), isAlone: true)
         }
@@ -66,6 +67,30 @@ enum JSONTarget {
         let batch = RowBatch(layouts: plan, capacity: 64)
         let report = decoder.decode(body, format: format, onError: onError, into: batch)
         return Decoded(batch: batch, report: report)
+    }
+
+    /// Behind the rows of another request the same rows are added, or none, and those that were there stay.
+    private static func decodeBehind(
+        _ skipped: Decoded,
+        _ body: UnsafeRawBufferPointer,
+        _ plan: DecodePlan,
+        _ limits: DecodeLimits,
+        _ format: BodyFormat
+    ) throws(Finding) {
+        let decoder = EventDecoder(plan: plan, limits: limits)
+        let batch = RowBatch(layouts: plan, capacity: 64)
+        _ = decoder.decode(body, format: format, onError: .skip, into: batch)
+        let mark = batch.mark
+        let runs = batch.runs
+        let report = decoder.decode(body, format: format, onError: .refuseAll, into: batch)
+        let rows = Array(skipped.batch.bytes)
+        try promise(
+            batch.bytes.elementsEqual(report.isClean ? rows + rows : rows),
+            "other rows come out behind those of another request"
+        )
+        batch.rewind(to: mark)
+        try promise(batch.bytes.elementsEqual(rows) && batch.runs == runs, "a batch is not rewound to what it was")
+        try promise(batch.rowCount == skipped.batch.rowCount, "a rewound batch has \(batch.rowCount) rows")
     }
 
     /// Each line in a body of its own, with the decoder that took the line before.
