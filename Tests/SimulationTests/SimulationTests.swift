@@ -84,7 +84,9 @@ struct SimulationTests {
         let world = World(seed: 0, plant: .ledgerOutsideTransaction, traced: true)
         let outcome = world.run()
         #expect(outcome.violation != nil)
-        #expect(world.history.entries.last?.text == "VIOLATION: \(outcome.violation ?? "")")
-        #expect(world.history.entries.last?.step == outcome.steps)
+        // The call that it was found in is told to its end.
+        let told = world.history.entries.last { $0.actor == .world }
+        #expect(told?.text == "VIOLATION: \(outcome.violation ?? "")")
+        #expect(told?.step == outcome.steps)
     }
 }

@@ -79,6 +79,7 @@ extension DeadLetterLog {
             rewriting.take(frame, rows: rows, verdicts, trimmed)
             return true
         }
+        rewriting.finish()
         // A file that can't be read whole is left alone, for ever.
         guard isComplete, ending.corrupt.isEmpty, ending.tail.isEmpty else {
             return state.index.update(file: number) { $0.isCorrupt = true }
@@ -100,6 +101,8 @@ private struct LetterRewriting {
     private let keptVerdicts: [ClosedRange<LetterID>]
     private(set) var frames: [[UInt8]] = []
     private(set) var summary: LetterIndex.FileSummary
+    /// Marks and verdicts of frames whose rows are gone: they go into one frame together, at the end.
+    private var marks: [LetterEntry] = []
 
     init(header: LetterFileHeader, keptVerdicts: [ClosedRange<LetterID>]) {
         self.header = header
@@ -137,9 +140,32 @@ private struct LetterRewriting {
                 entries.append(.verdict(verdict, needed, time: time))
             }
         }
+        if keptRows.isEmpty, entries.allSatisfy(\.hasNoLetter) {
+            marks += entries
+        } else {
+            append(entries, rows: keptRows)
+        }
+    }
+
+    /// Writes what was gathered. To be called once, after the last frame was taken.
+    mutating func finish() {
+        append(marks, rows: [])
+        marks = []
+    }
+
+    private mutating func append(_ entries: [LetterEntry], rows keptRows: [UInt8]) {
         guard !entries.isEmpty else { return }
         for entry in entries { summary.count(entry) }
         frames.append(LetterFrame.encode(entries, rows: keptRows, salt: header.salt, file: header.number))
         summary.end += frames[frames.count - 1].count
+    }
+}
+
+extension LetterEntry {
+    fileprivate var hasNoLetter: Bool {
+        switch self {
+        case .letter: false
+        case .mark, .verdict: true
+        }
     }
 }

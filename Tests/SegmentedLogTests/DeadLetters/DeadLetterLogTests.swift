@@ -102,10 +102,10 @@ struct DeadLetterLogTests {
         try fixture.log.record([LetterFixture.letter(1, bytes: 64)])
         let end = fixture.disk.bytes(LetterFixture.file(1)).count
         try fixture.log.record([LetterFixture.letter(2)])
+        // Behind the rows there is padding.
         fixture.disk.replace(LetterFixture.file(1)) { bytes in
-            // The rows are the last of the frame but for its padding.
-            let lastOfRows = bytes[..<end].lastIndex { $0 != 0 } ?? 0
-            bytes[lastOfRows - 10] ^= 1
+            guard let last = bytes[..<end].lastIndex(where: { $0 != 0 }) else { return }
+            bytes[last] ^= 1
         }
         #expect(throws: DeadLetterLogFault.corruptRows(1)) { try fixture.listed() }
     }

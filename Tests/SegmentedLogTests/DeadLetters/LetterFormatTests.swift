@@ -24,7 +24,7 @@ struct LetterFormatTests {
         bytes[0] = 0
         #expect(fault(bytes) == .magic)
         #expect(fault(header.encode(), number: 4) == .number(3))
-        // What follows the checksum fills the sector up, and is not looked at.
+        // Behind 64 bytes there are reserved ones only.
         for index in 8..<64 {
             var bytes = header.encode()
             bytes[index] ^= 1
