@@ -8,8 +8,8 @@ import Testing
 struct DeadLetterCompactionTests {
     /// Files of about three letters each.
     private func store() throws -> LetterFixture {
-        let fixture = try LetterFixture { $0.maximumFileBytes = 3_600 }
-        for first in UInt64(1)...12 { try fixture.log.record([LetterFixture.letter(first, bytes: 600)]) }
+        let fixture = try LetterFixture { $0.maximumFileBytes = 2_000 }
+        for first in UInt64(1)...12 { try fixture.log.record([LetterFixture.letter(first)]) }
         return fixture
     }
 
@@ -45,7 +45,7 @@ struct DeadLetterCompactionTests {
         _ = try fixture.log.compact { _ in Offset(1_000) }
         let pending = try fixture.reopened(crash: true).listed().filter { $0.record.verdict == nil }
         #expect(pending.map(\.record.id) == Array(3...12))
-        #expect(pending.map(\.rows) == (3...12).map { LetterFixture.letter($0, bytes: 600).bytes })
+        #expect(pending.map(\.rows) == (3...12).map { LetterFixture.letter($0).bytes })
     }
 
     /// Each call of a compaction fails once: nothing is lost, and the next compaction succeeds.
