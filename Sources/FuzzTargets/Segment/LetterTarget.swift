@@ -55,7 +55,7 @@ enum LetterTarget {
         } catch .overlaps {
             return
         } catch .file(let fault) where fault.code == 75 {
-            // There is a file of the last number.
+            // There is a file, or a letter, of the last number.
             return
         } catch {
             throw Finding("a letter can't be recorded: \(error)")

@@ -190,6 +190,17 @@ package final class DeadLetterLog: Sendable {
             }
             let ranges = state.index.rangeCount
             guard ranges < options.maximumRanges else { throw .tooManyRanges(ranges) }
+            // What a reader would take for damage is not acknowledged.
+            guard state.index.nextID < highestID - 1 << 32 else {
+                throw .file(
+                    FileFault(
+                        operation: "write",
+                        path: directory.path,
+                        code: 75,
+                        message: "no number is left for another letter"
+                    )
+                )
+            }
         }
         do throws(FileFault) {
             if let current = state.current, current.end > LetterFileHeader.size,

@@ -89,6 +89,23 @@ struct LetterFormatTests {
         #expect(fault(header.encode()) == .firstID(.max))
     }
 
+    /// Found by fuzzing: a letter was acknowledged whose number every reader takes for damage.
+    @Test func aLetterWithoutANumberIsRefused() throws {
+        let disk = LetterDisk()
+        try disk.createDirectory(LetterFixture.path)
+        let header = LetterFileHeader(
+            number: 1,
+            salt: 1,
+            previousEnd: LetterFileHeader.wholeFile,
+            created: 1,
+            firstID: highestID
+        )
+        _ = try LetterDirectory(path: LetterFixture.path, files: disk).create(header, frames: [])
+        let store = try LetterFixture(disk: disk)
+        #expect(throws: DeadLetterLogFault.self) { try store.log.record([LetterFixture.letter(1)]) }
+        #expect(store.recorded() == [])
+    }
+
     /// Found by fuzzing: a file of such a name kept the whole store from being opened, or stopped the process.
     @Test func aNameThatTheStoreWouldNotWriteIsNoneOfItsFiles() throws {
         let disk = SimulatedDisk(seed: 1)
