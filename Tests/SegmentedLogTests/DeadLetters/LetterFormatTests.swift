@@ -91,7 +91,7 @@ struct LetterFormatTests {
 
     /// Found by fuzzing: a letter was acknowledged whose number every reader takes for damage.
     @Test func aLetterWithoutANumberIsRefused() throws {
-        let disk = LetterDisk()
+        let disk = SimulatedDisk.withQueue()
         try disk.createDirectory(LetterFixture.path)
         let header = LetterFileHeader(
             number: 1,
