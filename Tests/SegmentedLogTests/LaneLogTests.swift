@@ -16,6 +16,22 @@ import Testing
         #expect(try lane.readAll().stamps.map(\.stamp.request) == [1, 2, 2, 2, 3, 3])
     }
 
+    /// Found by simulation, seed 159353: a power cut took back a name that the process after had believed.
+    @Test func namesThatAProcessCouldNotMakeLastingLastFromTheNextOpeningOn() throws {
+        let lane = try LaneFixture()
+        #expect(lane.append(1, rows: 2).ending == .durable)
+        lane.disk.fail(.sync)
+        lane.disk.fail(.syncDirectory)
+        #expect(lane.append(2, rows: 2).ending != .durable)
+        #expect(try lane.segmentNames.count == 2, "the next segment has its name, and its directory was not synced")
+        lane.disk.processEnd()
+        try lane.reopen()
+        let believed = try lane.segmentNames
+        lane.disk.powerCut(keeping: 0)
+        #expect(try lane.segmentNames == believed)
+        #expect(try lane.segmentNames.count == 2)
+    }
+
     @Test func aSpareIsWrittenOverItsWholeLengthAheadOfTime() throws {
         let lane = try LaneFixture(segmentBytes: 3 << 20)
         let care = LaneMaintenance(context: lane.context, catalogue: lane.catalogue)

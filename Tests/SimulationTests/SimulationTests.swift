@@ -28,13 +28,13 @@ struct SimulationTests {
         .acknowledgeBeforeSync: 0,
         .noDirectorySync: 0,
         .retriedSync: 1,
-        .tornTailAsData: 60,
+        .tornTailAsData: 19,
         .ledgerOutsideTransaction: 0,
-        .noCompareAndSet: 22,
-        .blindResend: 17,
+        .noCompareAndSet: 64,
+        .blindResend: 5,
         .letterAfterLedger: 1,
         .forgottenKeys: 1,
-        .trimmedAtCommit: 24,
+        .trimmedAtCommit: 44,
     ]
 
     /// Worlds that broke the promise once, beyond the three hundred.

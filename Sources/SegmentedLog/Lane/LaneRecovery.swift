@@ -108,6 +108,8 @@ package struct LaneRecovery {
         var segments: [LaneCatalogue.Segment] = []
         var spares: [(number: Int, bytes: Int)] = []
         do throws(FileFault) {
+            // A process before this one may have given names that it could not make lasting: what is believed here lasts from here on.
+            try context.fileSystem.syncDirectory(directory)
             for name in try context.fileSystem.list(directory) {
                 switch LaneFiles.kind(of: name) {
                 case .segment(let base):
