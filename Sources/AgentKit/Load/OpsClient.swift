@@ -4,15 +4,9 @@ import NIOCore
 
 /// Asks a proxy's ops port.
 package struct OpsClient: Sendable {
-    /// The parts of `/v1/status` that a load generator needs.
+    /// The part of `/v1/status` that a load generator needs.
     package struct Status: Hashable, Sendable, Decodable {
-        package struct Conservation: Hashable, Sendable, Decodable {
-            /// Events on disk that are not in PostgreSQL.
-            package var queued: Int
-        }
-
         package var pid: Int
-        package var conservation: Conservation?
     }
 
     private let url: String
