@@ -144,13 +144,16 @@ package final class Yard {
         }
     }
 
-    /// The sum of a metric over its labels.
+    /// The sum of a metric over its labels. The ops port opens after the ingest ports, so that it is given a moment to.
     package func metric(_ name: String) throws -> Double {
-        guard let answer = ops.get("/metrics"), answer.status == 200 else {
-            throw YardFault("/metrics does not answer; see \(proxyLog)")
+        var body = ""
+        try waitUntil("/metrics answers", within: 10) {
+            guard let answer = ops.get("/metrics"), answer.status == 200 else { return false }
+            body = answer.body
+            return true
         }
         var sum: Double?
-        for line in answer.body.split(separator: "\n") where line.hasPrefix(name + " ") || line.hasPrefix(name + "{") {
+        for line in body.split(separator: "\n") where line.hasPrefix(name + " ") || line.hasPrefix(name + "{") {
             sum = (sum ?? 0) + (line.split(separator: " ").last.flatMap { Double($0) } ?? 0)
         }
         guard let sum else { throw YardFault("there is no metric \(name)") }
