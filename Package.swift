@@ -112,6 +112,7 @@ let package = Package(
         part("ProvingGround", ["LocalPostgres"]),
         .target(name: "CFaultPage"),
         .target(name: "CSyscallFaults", dependencies: ["CFaultPage"]),
+        .target(name: "CSanitizerHints"),
         .executableTarget(
             name: "drill",
             dependencies: ["LocalPostgres", "ProvingGround", "CFaultPage", argumentParser],
@@ -136,7 +137,8 @@ let package = Package(
 
         tests("ArchitectureTests", []),
         tests("RecordsTests", ["Records"]),
-        tests("InstrumentsTests", ["Instruments"]),
+        // One of them brings the hints for the thread sanitizer into the bundle that all tests are linked into.
+        tests("InstrumentsTests", ["Instruments", "CSanitizerHints"]),
         tests("IngestFormatsTests", ["IngestFormats", "Records", "CLZ4", "CZlib"]),
         tests("SegmentedLogTests", ["SegmentedLog", "SimulationKit", "Records", "CChecksum"]),
         tests("DeliveryTests", ["Delivery", "SimulationKit", "Records"]),

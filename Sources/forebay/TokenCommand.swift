@@ -56,8 +56,7 @@ struct TokenCreateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let path = try path()
-        var generator = SystemRandomNumberGenerator()
-        let token = TokenFile.makeToken(using: &generator)
+        let token = TokenFile.makeToken()
         let entry = TokenFile.Entry(
             digest: TokenFile.digest(of: token),
             name: name,

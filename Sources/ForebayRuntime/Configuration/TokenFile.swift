@@ -106,15 +106,17 @@ package struct TokenFile: Hashable, Sendable {
         return digest
     }
 
-    /// A new token: `fby_` and 256 bits in unpadded base64url (RFC 4648, section 5).
-    package static func makeToken(using generator: inout some RandomNumberGenerator) -> String {
+    /// A new token, of the system's randomness.
+    package static func makeToken() -> String {
+        token(of: (0..<32).map { _ in UInt8.random(in: 0...255) })
+    }
+
+    /// The token of 32 bytes: `fby_` and the bytes in unpadded base64url (RFC 4648, section 5).
+    package static func token(of bytes: [UInt8]) -> String {
+        precondition(bytes.count == 32, "a token has 256 bits")
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
-        var bits: [UInt8] = (0..<4).flatMap { _ in
-            let word: UInt64 = generator.next()
-            return (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
-        }
-        bits.append(0)
         // 32 bytes and one of padding are 11 groups of three; the last of their 44 digits is all padding.
+        let bits = bytes + [0]
         var digits: [UInt8] = []
         for group in stride(from: 0, to: 33, by: 3) {
             let word = Int(bits[group]) << 16 | Int(bits[group + 1]) << 8 | Int(bits[group + 2])

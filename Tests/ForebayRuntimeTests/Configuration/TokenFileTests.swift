@@ -9,9 +9,8 @@ import Testing
     @Test func aTokenThatWasMadeIsFoundAndAnotherIsNot() throws {
         try withDirectory { directory in
             let path = "\(directory.path)/tokens"
-            var generator = SystemRandomNumberGenerator()
-            let first = TokenFile.makeToken(using: &generator)
-            let second = TokenFile.makeToken(using: &generator)
+            let first = TokenFile.makeToken()
+            let second = TokenFile.makeToken()
             try TokenFile.add(.init(digest: TokenFile.digest(of: first), name: "web", streams: ["a", "b"]), to: path)
             try TokenFile.add(.init(digest: TokenFile.digest(of: second), name: "all", streams: nil), to: path)
 
@@ -30,23 +29,13 @@ import Testing
     }
 
     @Test func aTokenIs256BitsOfBase64URL() {
-        struct Ones: RandomNumberGenerator {
-            mutating func next() -> UInt64 { .max }
-        }
-        struct Counting: RandomNumberGenerator {
-            var byte: UInt64 = 0
-            mutating func next() -> UInt64 {
-                defer { byte += 8 }
-                return (0..<8).reduce(0) { $0 | (byte + UInt64($1)) << (8 * UInt64($1)) }
-            }
-        }
-        var ones = Ones()
-        #expect(TokenFile.makeToken(using: &ones) == "fby_" + String(repeating: "_", count: 42) + "8")
-        var counting = Counting()
-        // The bytes 0 to 31, as any base64url encoder writes them.
-        let expected = Data((0..<32).map { UInt8($0) }).base64EncodedString().replacingOccurrences(of: "+", with: "-")
+        let ones = [UInt8](repeating: 255, count: 32)
+        #expect(TokenFile.token(of: ones) == "fby_" + String(repeating: "_", count: 42) + "8")
+        // As any base64url encoder writes them.
+        let counting = (0..<32).map { UInt8($0) }
+        let expected = Data(counting).base64EncodedString().replacingOccurrences(of: "+", with: "-")
             .replacingOccurrences(of: "/", with: "_").replacingOccurrences(of: "=", with: "")
-        #expect(TokenFile.makeToken(using: &counting) == "fby_" + expected)
+        #expect(TokenFile.token(of: counting) == "fby_" + expected)
     }
 
     /// FIPS 180-4's example of SHA-256.
