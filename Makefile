@@ -94,12 +94,13 @@ fuzz: ## Search a decoder for inputs that break its promises (TARGET=json SECOND
 	fi
 
 # Pure and unit suites: those with real clusters measure PostgreSQL more than us, and take an hour under a sanitizer.
-SANITIZED := Records|Instruments|IngestFormats|SegmentedLog|Delivery|DurableQueue|IngestServer|OpsServer|AgentKit|ForebayRuntime|Simulation
+SANITIZED := Records|Instruments|IngestFormats|SegmentedLog|Delivery|Topology|DurableQueue|IngestServer|OpsServer|AgentKit|ForebayRuntime|Simulation
 
 .PHONY: sanitize
 sanitize: ## Run the pure and unit suites under the thread sanitizer, then the address sanitizer (ONLY=thread)
 	@for sanitizer in $(or $(ONLY),thread address); do \
 	    echo "== $$sanitizer sanitizer"; \
+	    TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/thread-sanitizer.supp \
 	    swift test --sanitize=$$sanitizer --scratch-path .build-$$sanitizer --no-parallel --filter '^($(SANITIZED))Tests\.'; \
 	done
 

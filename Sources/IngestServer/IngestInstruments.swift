@@ -12,6 +12,8 @@ package final class IngestInstruments: Sendable {
     package let eventsRefused = Counter()
     /// Bytes as they came from sockets, after TLS.
     package let bytesReceived = Counter()
+    /// Event lines over TCP, refused ones too.
+    package let linesReceived = Counter()
     package let connections = Gauge()
     package let connectionsAccepted = Counter()
     /// Closed at once because there were too many.

@@ -132,6 +132,7 @@ final class StatusCollector: OpsBackend, Sendable {
         ingest.httpRequests = [
             "2xx": instruments.succeeded.value, "4xx": instruments.refused.value, "5xx": instruments.failed.value,
         ]
+        ingest.tcpLines = instruments.linesReceived.value
         ingest.connections = ["all": instruments.connections.value]
         ingest.inFlightBytes = instruments.inFlightBytes.value
         ingest.ackMicroseconds = HistogramReading(instruments.ackLatency.snapshot)

@@ -14,7 +14,9 @@ extension TCPConnection {
 
     /// Takes lines until more bytes are needed or nothing more can be taken; then hands over what they gave.
     func work(through bytes: inout ByteBuffer, _ now: NIODeadline) {
+        let linesBefore = lineCount
         let consumed = bytes.withUnsafeReadableBytes { takeLines($0, now) }
+        loop.instruments.linesReceived.add(lineCount - linesBefore)
         bytes.moveReaderIndex(forwardBy: consumed)
         let isWithinLine = framer.isWithinLine(unread: bytes.readableBytes)
         if link.inputEnded, mayRead {

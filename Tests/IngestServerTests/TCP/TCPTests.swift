@@ -57,6 +57,7 @@ import Testing
             )
             #expect(try await client.line() == #"{"ok":1,"receipt":"\#(Self.queue).0.3"}"#)
             #expect(running.server.instruments.eventsRefused.value == 2)
+            #expect(running.server.instruments.linesReceived.value == 5)
         }
     }
 
