@@ -6,6 +6,9 @@ package protocol DeadLetterStore: AnyObject, Sendable {
     ///
     /// Positions that are recorded already are not recorded twice.
     func record(_ letters: [DeadLetter]) throws(DeadLetterFault)
+    /// After this returns, no letter of the lane that `record` failed to record can turn out to be there: a store that can't say so throws. To be called
+    /// before rows of the lane are sent.
+    func endDoubts(of lane: LaneKey) throws(DeadLetterFault)
     /// The recorded positions within `range`, clipped to it, ascending, whatever became of the letters since.
     ///
     /// Remembered at least until the queue has trimmed them, since the ledger can go back to any offset that can still be read.

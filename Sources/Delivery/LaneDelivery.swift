@@ -167,6 +167,12 @@ package final class LaneDelivery {
 
     /// Reads, sets aside, sends: in this order, so that the ledger never passes a row that is not durable elsewhere.
     private func deliver(_ order: FlushOrder) {
+        do throws(DeadLetterFault) {
+            try deadLetters.endDoubts(of: lane)
+        } catch {
+            let pause = machine.stalled(now: clock.now, random: randomness.next())
+            return tell([.deadLetterFault(error, pause: pause)])
+        }
         let plan: FlushPlan
         do throws(SourceFault) {
             plan = try prepare(order)

@@ -107,6 +107,11 @@ package final class DurableQueue: Sendable {
         }
     }
 
+    /// What is known of the request that came with this key.
+    package func fate(of key: IdempotencyKey) -> KeyFate {
+        keys.fate(of: key)
+    }
+
     /// Wakes the lanes for which batches were left lying.
     package func commitAppended() {
         for writer in writers { writer.commitAccepted() }

@@ -133,6 +133,19 @@ struct PoisonTests {
         #expect(world.deadLettered(.poison) == [Offset(2)])
     }
 
+    /// The store can't say whether a letter that it failed to record will be there: the row must not land beside it.
+    @Test func noRowIsSentWhileItsLetterIsInDoubt() {
+        let world = DeliveryWorld()
+        world.queue.append(3)
+        world.deadLetters.setDoubt("a letter is in doubt")
+        world.drain(within: 50)
+        #expect(world.position == .none)
+        #expect(world.log.count { if case .deadLetterFault = $0 { true } else { false } } > 1)
+        world.deadLetters.setDoubt(nil)
+        world.drain()
+        #expect(world.position == Offset(3))
+    }
+
     @Test func aRecordedRowIsNeverSentAgain() {
         let world = DeliveryWorld()
         world.queue.append(3)

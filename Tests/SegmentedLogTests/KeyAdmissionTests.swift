@@ -45,6 +45,7 @@ import Testing
         let settled = admission.settle(request, .failed(reason: "broken"), inDoubtOf: lane, at: 100)
         #expect(settled.waiters == [8])
         #expect(begin() == "broken")
+        #expect(admission.window.fate(of: request.key) == .underWay)
         admission.endDoubts(of: LaneKey(queue: lane.queue, lane: LaneID(0)))
         #expect(begin() == "broken")
         admission.endDoubts(of: lane)

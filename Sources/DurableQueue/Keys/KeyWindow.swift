@@ -59,6 +59,10 @@ final class KeyWindow: Sendable {
         state.withLock { $0.admission.endDoubts(of: lane) }
     }
 
+    func fate(of key: IdempotencyKey) -> KeyFate {
+        state.withLock { $0.admission.window.fate(of: key) }
+    }
+
     /// Keys known just now.
     var count: Int { state.withLock { $0.admission.window.count } }
 }

@@ -39,6 +39,14 @@ final class DeadLetterCabinet: DeadLetterStore, Sendable {
         }
     }
 
+    func endDoubts(of lane: LaneKey) throws(DeadLetterFault) {
+        do throws(DeadLetterLogFault) {
+            try log.endDoubts(of: lane)
+        } catch {
+            throw DeadLetterFault("\(error)")
+        }
+    }
+
     func recorded(_ lane: LaneKey, in range: ClosedRange<Offset>) -> [ClosedRange<Offset>] {
         log.recorded(lane, in: range)
     }

@@ -18,9 +18,8 @@ final class LetterIntake: LetterQueue {
     }
 
     func append(_ rows: RowBatch, stream: String, key: String) throws(LetterQueueFault) {
-        let digest = Self.digest(Array("dlq\0\(stream)\0\(key)".utf8))
         let request = KeyedRequest(
-            key: IdempotencyKey(high: Self.word(digest, 0), low: Self.word(digest, 8)),
+            key: Self.key(stream, key),
             bodyDigest: Self.word(Self.digest(Array(rows.bytes)), 0)
         )
         let answer = Answer()
@@ -35,6 +34,15 @@ final class LetterIntake: LetterQueue {
         case .failed(let reason): throw LetterQueueFault(reason)
         case .closing: throw LetterQueueFault("the queue is shutting down")
         }
+    }
+
+    func fate(stream: String, key: String) -> KeyFate {
+        queue.fate(of: Self.key(stream, key))
+    }
+
+    private static func key(_ stream: String, _ key: String) -> IdempotencyKey {
+        let digest = digest(Array("dlq\0\(stream)\0\(key)".utf8))
+        return IdempotencyKey(high: word(digest, 0), low: word(digest, 8))
     }
 
     private static func digest(_ bytes: [UInt8]) -> [UInt8] {

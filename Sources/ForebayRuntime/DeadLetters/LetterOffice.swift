@@ -34,7 +34,12 @@ package final class LetterOffice: Sendable {
 
     /// Blocks until the verdicts are on disk.
     package func discard(_ choice: LetterChoice) throws(DeadLetterLogFault) -> DeadLetterDesk.Report {
-        try desk.discard(choice, time: Self.now)
+        try desk.discard(choice, besides: intake, time: Self.now)
+    }
+
+    /// Marks the letters whose retry was cut short, if there can be any. To be called now and then.
+    func finishRetries() throws(DeadLetterLogFault) -> Int {
+        try desk.finishRetries(in: intake, time: Self.now)
     }
 
     func retry(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport {

@@ -16,6 +16,7 @@ final class Upkeep: Sendable {
     private let streams: StreamRegistry
     private let queue: DurableQueue
     private let deadLetters: DeadLetterCabinet
+    private let office: LetterOffice
     private let log: Logger
     private let interrupt = Interrupt()
     private let state = Monitor(State())
@@ -48,6 +49,7 @@ final class Upkeep: Sendable {
         self.streams = streams
         self.queue = queue
         self.deadLetters = deadLetters
+        office = LetterOffice(deadLetters.log, queue)
         self.log = log
     }
 
@@ -97,10 +99,24 @@ final class Upkeep: Sendable {
                     nextPartitions = clock.now + Self.partitionPause
                 }
             }
+            finishRetries()
             compactDeadLetters()
             let isWaiting = !wasReached || !streams.waiting.isEmpty
             let pause = isWaiting ? Self.retryPause : Self.lookPause
             _ = state.wait(until: .after(pause)) { state, _ in state.isStopping || state.calls != calls ? true : nil }
+        }
+    }
+
+    private func finishRetries() {
+        do throws(DeadLetterLogFault) {
+            let letters = try office.finishRetries()
+            guard letters > 0 else { return }
+            log.notice(
+                "the rows of dead letters were in the queue already: their retry had been cut short",
+                metadata: ["letters": "\(letters)"]
+            )
+        } catch {
+            log.warning("retries that were cut short can't be marked", metadata: ["reason": "\(error)"])
         }
     }
 

@@ -9,6 +9,8 @@ package protocol LetterQueue: LayoutSource {
     ///   - stream: the scope of the key, beside the key itself.
     ///   - key: an idempotency key's text. If the queue knows it, the rows are there already and nothing is appended.
     func append(_ rows: RowBatch, stream: String, key: String) throws(LetterQueueFault)
+    /// What is known of the append with this key.
+    func fate(stream: String, key: String) -> KeyFate
 }
 
 /// The queue did not take the rows (full, overloaded, a failed sync, shutting down); the letter stays pending.
@@ -78,9 +80,9 @@ package struct DeadLetterDesk: Sendable {
 
     /// Appends the rows of pending letters to the queue as new events, and marks the letters.
     ///
-    /// The append of a letter carries the idempotency key `dlq:<position of its first row>`: if the process dies between the append and the mark, the
-    /// next retry appends nothing. That holds for as long as the queue remembers keys (its window). A letter whose rows the
-    /// queue does not take stays pending, and ends the call, since the next one would not be taken either.
+    /// The append of a letter carries the idempotency key `dlq:<position of its first row>`, so that one whose rows are in the queue already is not
+    /// appended again. A letter whose rows the queue does not take stays pending, and ends the call, since the next one would not be taken either.
+    /// What happens between append and mark: "Dead-letter format", section "Retrying".
     ///
     /// - Parameter time: microseconds since 1970.
     package func retry(
@@ -94,6 +96,7 @@ package struct DeadLetterDesk: Sendable {
             var isRefused = false
             var cache = DeadLetterReader.Cache()
             try forEachPending(choice) { (record) throws(DeadLetterLogFault) in
+                if log.isUnmarked(record.id) { return try marks.add(record, to: &report) }
                 guard record.letter.kind != .unreadable else {
                     report.leave(record, "there are no rows: the queue could not read these positions")
                     return
@@ -106,11 +109,12 @@ package struct DeadLetterDesk: Sendable {
                     return report.leave(record, "its rows fail their checksum")
                 }
                 do throws(LetterQueueFault) {
-                    try queue.append(batch, stream: record.letter.stream, key: "dlq:\(record.letter.position)")
+                    try queue.append(batch, stream: record.letter.stream, key: Self.key(of: record))
                 } catch {
                     isRefused = true
                     return report.leave(record, error.message)
                 }
+                log.noteStored(record.id)
                 try marks.add(record, to: &report)
             }
             try marks.write(to: &report)
@@ -118,19 +122,59 @@ package struct DeadLetterDesk: Sendable {
         }
     }
 
-    /// Gives pending letters up for good. Their rows stay on disk until a compaction.
+    /// Gives pending letters up for good. Their rows stay on disk until a compaction. One whose rows a retry has put into the queue, or may have, stays.
     ///
     /// - Parameter time: microseconds since 1970.
-    package func discard(_ choice: LetterChoice, time: Int64) throws(DeadLetterLogFault) -> Report {
+    package func discard(
+        _ choice: LetterChoice,
+        besides queue: any LetterQueue,
+        time: Int64
+    ) throws(DeadLetterLogFault) -> Report {
         try exclusively { () throws(DeadLetterLogFault) in
             var report = Report()
             var marks = Marks(log: log, verdict: .discarded, time: time)
             try forEachPending(choice) { (record) throws(DeadLetterLogFault) in
-                try marks.add(record, to: &report)
+                switch fate(of: record, in: queue) {
+                case .unknown: try marks.add(record, to: &report)
+                case .underWay: report.leave(record, "whether a retry has put its rows into the queue is not known yet")
+                case .stored: report.leave(record, "a retry has put its rows into the queue")
+                }
             }
             try marks.write(to: &report)
             return report
         }
+    }
+
+    /// Marks the pending letters whose rows are in the queue already: a retry was cut short, by a crash or by a fault of the disk. Does nothing if there can be
+    /// none, or while letters are being retried; returns how many were marked.
+    ///
+    /// - Parameter time: microseconds since 1970.
+    @discardableResult
+    package func finishRetries(in queue: any LetterQueue, time: Int64) throws(DeadLetterLogFault) -> Int {
+        guard log.mayHaveUnfinishedRetries else { return 0 }
+        let done: Result<Int, DeadLetterLogFault>? = log.reading.withLockIfAvailable { _ in
+            do throws(DeadLetterLogFault) {
+                try log.endDoubts()
+                var report = Report()
+                var marks = Marks(log: log, verdict: .retried, time: time)
+                try forEachPending(.all) { (record) throws(DeadLetterLogFault) in
+                    if fate(of: record, in: queue) == .stored { try marks.add(record, to: &report) }
+                }
+                try marks.write(to: &report)
+                log.didFinishCutRetries()
+                return .success(report.letters)
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try done?.get() ?? 0
+    }
+
+    private static func key(of record: LetterRecord) -> String { "dlq:\(record.letter.position)" }
+
+    private func fate(of record: LetterRecord, in queue: any LetterQueue) -> KeyFate {
+        if log.isUnmarked(record.id) { return .stored }
+        return queue.fate(stream: record.letter.stream, key: Self.key(of: record))
     }
 
     private func forEachPending(
@@ -152,6 +196,7 @@ package struct DeadLetterDesk: Sendable {
     ) throws(DeadLetterLogFault) -> Report {
         let result: Result<Report, DeadLetterLogFault> = log.reading.withLock { _ in
             do throws(DeadLetterLogFault) {
+                try log.endDoubts()
                 return .success(try body())
             } catch {
                 return .failure(error)

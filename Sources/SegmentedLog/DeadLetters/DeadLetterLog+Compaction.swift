@@ -36,7 +36,8 @@ extension DeadLetterLog {
         for number in numbers {
             let (before, after) = try locked { (state) throws(DeadLetterLogFault) in
                 guard let summary = state.index.files.first(where: { $0.number == number }),
-                    number != state.current?.number, isWorthwhile(summary, trimmed)
+                    // What stands in the highest file and does not count is excluded by the next one only.
+                    number + 1 != state.nextFile, isWorthwhile(summary, trimmed)
                 else { return (0, 0) }
                 try ioResult { () throws(FileFault) in try rewrite(summary, verdicts, trimmed, &state) }
                 return (summary.end, state.index.files.first { $0.number == number }?.end ?? 0)
@@ -67,6 +68,7 @@ extension DeadLetterLog {
         header.salt = newSalt()
         var rewriting = LetterRewriting(
             header: header,
+            pending: state.index.pending,
             // Where a letter is a mark by now, the mark says what became of it.
             keptVerdicts: state.index.files.filter { $0.number < number && $0.letters > 0 }.compactMap(\.ids)
         )
@@ -98,14 +100,17 @@ extension DeadLetterLog {
 /// What of a file stays when it is written anew.
 private struct LetterRewriting {
     private let header: LetterFileHeader
+    /// A verdict that was read from a frame which turned out not to count says nothing.
+    private let pending: RangeSet<LetterID>
     private let keptVerdicts: [ClosedRange<LetterID>]
     private(set) var frames: [[UInt8]] = []
     private(set) var summary: LetterIndex.FileSummary
     /// Marks and verdicts of frames whose rows are gone: they go into one frame together, at the end.
     private var marks: [LetterEntry] = []
 
-    init(header: LetterFileHeader, keptVerdicts: [ClosedRange<LetterID>]) {
+    init(header: LetterFileHeader, pending: RangeSet<LetterID>, keptVerdicts: [ClosedRange<LetterID>]) {
         self.header = header
+        self.pending = pending
         self.keptVerdicts = keptVerdicts
         summary = LetterIndex.FileSummary(number: header.number, end: LetterFileHeader.size)
     }
@@ -124,7 +129,7 @@ private struct LetterRewriting {
             case .letter(let id, let letter, let rowBytes):
                 let range = rowStart..<(rowStart + rowBytes)
                 rowStart += rowBytes
-                if let verdict = verdicts.verdict(of: id) {
+                if !pending.contains(id), let verdict = verdicts.verdict(of: id) {
                     guard letter.last > trimmed(letter.lane) else { continue }
                     entries.append(.mark(id, letter.lane, letter.range, verdict))
                 } else {

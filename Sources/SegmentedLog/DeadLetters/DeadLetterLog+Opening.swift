@@ -53,6 +53,7 @@ private struct OpeningReader {
         state.nextFile = (numbers.last ?? 0) + 1
         opening.files = numbers.count
         opening.pending = state.index.pendingCount
+        state.mayHaveCutRetries = opening.pending > 0
     }
 
     private mutating func read(_ scan: LetterFileScan, isLast: Bool) throws(FileFault) {

@@ -56,6 +56,19 @@ package final class DeadLetterLog: Sendable {
         /// What the next file's header says of the one before it.
         var previousEnd: UInt64
         var nextFile: UInt64
+        /// A frame that failed and that no following file excludes yet.
+        var doubt: Doubt?
+        /// Letters whose rows a retry has put into the queue, the verdict being still to be recorded.
+        var unmarked: Set<LetterID> = []
+        /// Letters may be pending whose retry a process before this one did not finish.
+        var mayHaveCutRetries = false
+    }
+
+    /// Until the next file could be begun, the next process may find the frame and believe it.
+    struct Doubt {
+        var lanes: Set<LaneKey>
+        /// Microseconds since 1970.
+        var time: Int64
     }
 
     struct Current {
@@ -128,6 +141,23 @@ package final class DeadLetterLog: Sendable {
         }
     }
 
+    /// After this returns, no letter of the lane that a call failed to record can be found by the next process. To be called before any row of the lane
+    /// is sent: one that lands, and is found dead-lettered afterwards, would be doubled by a retry.
+    package func endDoubts(of lane: LaneKey) throws(DeadLetterLogFault) {
+        try locked { (state) throws(DeadLetterLogFault) in
+            guard let doubt = state.doubt, doubt.lanes.contains(lane) else { return }
+            try ioResult { () throws(FileFault) in try begin(&state, time: doubt.time) }
+        }
+    }
+
+    /// The same for all lanes, and for verdicts.
+    func endDoubts() throws(DeadLetterLogFault) {
+        try locked { (state) throws(DeadLetterLogFault) in
+            guard let doubt = state.doubt else { return }
+            try ioResult { () throws(FileFault) in try begin(&state, time: doubt.time) }
+        }
+    }
+
     /// Says what became of letters; on disk when it returns. Returns those that were pending, which alone are changed.
     @discardableResult
     package func judge(
@@ -145,6 +175,7 @@ package final class DeadLetterLog: Sendable {
                 var batch = LetterBatch(nextID: state.index.nextID)
                 batch.entries = [.verdict(verdict, part, time: time)]
                 try append(batch, to: &state, isVerdict: true)
+                state.unmarked.subtract(part)
                 rest = rest.dropFirst(part.count)
             }
             return open
@@ -158,6 +189,24 @@ package final class DeadLetterLog: Sendable {
 
     package func isPending(_ id: LetterID) -> Bool {
         state.withLock { $0.index.pending.contains(id) }
+    }
+
+    /// The rows of the letter are in the queue; a verdict will say so.
+    func noteStored(_ id: LetterID) {
+        state.withLock { state in _ = state.unmarked.insert(id) }
+    }
+
+    func isUnmarked(_ id: LetterID) -> Bool {
+        state.withLock { $0.unmarked.contains(id) }
+    }
+
+    /// Whether pending letters have to be looked through for those whose rows are in the queue.
+    package var mayHaveUnfinishedRetries: Bool {
+        state.withLock { $0.mayHaveCutRetries || !$0.unmarked.isEmpty }
+    }
+
+    func didFinishCutRetries() {
+        state.withLock { $0.mayHaveCutRetries = false }
     }
 
     /// `withLock` with a typed error: what the body did is kept also if it throws.
@@ -226,14 +275,14 @@ package final class DeadLetterLog: Sendable {
             do throws(FileFault) {
                 try current.file.truncate(current.end)
             } catch {
-                leave(current, &state)
+                leave(current, after: batch, &state)
             }
             throw error
         }
         do throws(FileFault) {
             try current.file.sync()
         } catch {
-            leave(current, &state)
+            leave(current, after: batch, &state)
             throw error
         }
         let end = current.end + bytes.count
@@ -244,10 +293,16 @@ package final class DeadLetterLog: Sendable {
         }
     }
 
-    /// Nothing more is written to the file: after a failed sync nobody knows what of it is on disk.
-    private func leave(_ current: Current, _ state: inout State) {
+    /// Nothing more is written to the file: after a failed sync nobody knows what of it is on disk. The next one, which excludes the frame, is begun at
+    /// once; if that fails the frame is in doubt.
+    private func leave(_ current: Current, after batch: LetterBatch, _ state: inout State) {
         state.previousEnd = UInt64(current.end)
         state.current = nil
+        do throws(FileFault) {
+            try begin(&state, time: batch.time)
+        } catch {
+            state.doubt = Doubt(lanes: batch.lanes, time: batch.time)
+        }
     }
 
     private func begin(_ state: inout State, time: Int64) throws(FileFault) {
@@ -271,6 +326,7 @@ package final class DeadLetterLog: Sendable {
         let file = try directory.create(header, frames: [])
         state.current = Current(number: number, salt: header.salt, file: file, end: LetterFileHeader.size)
         state.nextFile = number + 1
+        state.doubt = nil
         state.index.begin(file: LetterIndex.FileSummary(number: number, end: LetterFileHeader.size))
     }
 

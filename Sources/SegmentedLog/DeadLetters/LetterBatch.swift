@@ -16,6 +16,9 @@ struct LetterBatch {
         }
     }
 
+    /// The lanes whose rows its letters hold.
+    var lanes: Set<LaneKey> { Set(seen.keys) }
+
     /// A frame is closed when it holds this many bytes of rows, or this many entries, each of at most six texts of 8 KiB: well within its limits.
     private static let fullRows = 4 << 20
     private static let fullEntries = 512

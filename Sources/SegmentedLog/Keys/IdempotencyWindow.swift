@@ -1,5 +1,15 @@
 package import Records
 
+/// What is known of the request that a key stands for.
+package enum KeyFate: Hashable, Sendable {
+    /// Nothing: it never came, was not stored, or is forgotten.
+    case unknown
+    /// It has no outcome yet, or one that a crash may undo.
+    case underWay
+    /// It is on disk.
+    case stored
+}
+
 /// The idempotency keys of the last hours: which request each stood for, and what became of it.
 ///
 /// Flat memory: a ring of entries in the order of their coming, and a table with open addressing that finds a key's place in the ring.
@@ -93,6 +103,12 @@ package struct IdempotencyWindow: Sendable {
             )
         )
         return .new
+    }
+
+    /// What became of the request of a key; notes nothing.
+    package func fate(of key: IdempotencyKey) -> KeyFate {
+        guard let place = find(key) else { return .unknown }
+        return ring[place].stage == .inFlight ? .underWay : .stored
     }
 
     /// The request of a key in flight is on disk.

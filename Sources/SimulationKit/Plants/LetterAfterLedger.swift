@@ -16,6 +16,10 @@ final class LetterAfterLedger: DeadLetterStore, @unchecked Sendable {
         held = letters
     }
 
+    func endDoubts(of lane: LaneKey) throws(DeadLetterFault) {
+        try store.endDoubts(of: lane)
+    }
+
     func recorded(_ lane: LaneKey, in range: ClosedRange<Offset>) -> [ClosedRange<Offset>] {
         let waiting = held.filter { $0.lane == lane && $0.range.overlaps(range) }.map { $0.range.clamped(to: range) }
         return (store.recorded(lane, in: range) + waiting).sorted { $0.lowerBound < $1.lowerBound }

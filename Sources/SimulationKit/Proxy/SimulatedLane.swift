@@ -103,6 +103,14 @@ final class SimulatedCabinet: DeadLetterStore, @unchecked Sendable {
         didRecord(letters)
     }
 
+    func endDoubts(of lane: LaneKey) throws(DeadLetterFault) {
+        do throws(DeadLetterLogFault) {
+            try log.endDoubts(of: lane)
+        } catch {
+            throw DeadLetterFault("\(error)")
+        }
+    }
+
     func recorded(_ lane: LaneKey, in range: ClosedRange<Offset>) -> [ClosedRange<Offset>] {
         log.recorded(lane, in: range)
     }

@@ -384,7 +384,13 @@ final class SimulatedProxy {
         }
     }
 
-    // MARK: Upkeep of the dead letters
+    // MARK: Upkeep of the dead letters, as the runtime's `Upkeep` has it
+
+    func finishRetries(in queue: any LetterQueue) {
+        let letters = try? DeadLetterDesk(letters).finishRetries(in: queue, time: around.clock.wallTime)
+        guard let letters, letters > 0 else { return }
+        around.history.note(.proxy, "\(letters) letters are marked, whose retry had been cut short")
+    }
 
     func compactLetters() {
         let done = try? letters.compact { key in

@@ -51,11 +51,16 @@ extension World {
             if letter.kind == .unreadable {
                 fail("\(letter.position) and \(letter.count - 1) more were given up as unreadable")
             }
-            let table = postgres.state[letter.lane]
-            for row in 0..<letter.count where table.copies(of: letter.first.advanced(by: row)) > 0 {
-                fail("\(letter.lane.position(letter.first.advanced(by: row))) was dead-lettered and is in the database")
-            }
+            checkAbsence(of: letter.range, letter.lane)
             account.bury(letter.lane, letter.range)
+        }
+    }
+
+    /// What has a letter is not in the database.
+    private func checkAbsence(of range: ClosedRange<Offset>, _ lane: LaneKey) {
+        let table = postgres.state[lane]
+        for offset in range.lowerBound.rawValue...range.upperBound.rawValue where table.copies(of: Offset(offset)) > 0 {
+            return fail("\(lane.position(Offset(offset))) was dead-lettered and is in the database")
         }
     }
 
@@ -119,7 +124,10 @@ extension World {
         // Letters that were written when the process before this one was stopped count from now on.
         for lane in proxy.lanes {
             let all = Offset(1)...max(Offset(1), lane.catalogue.end)
-            for range in proxy.letters.recorded(lane.key, in: all) { account.bury(lane.key, range) }
+            for range in proxy.letters.recorded(lane.key, in: all) {
+                checkAbsence(of: range, lane.key)
+                account.bury(lane.key, range)
+            }
         }
         letterBook.settle(proxy.letters)
     }

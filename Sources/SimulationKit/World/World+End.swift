@@ -44,7 +44,10 @@ extension World {
             for lane in proxy.active where !lane.inbox.isEmpty { proxy.write(lane) }
             for lane in proxy.lanes where lane.isDue(at: clock.now) { proxy.deliver(lane) }
             replicate()
-            if round % 4 == 0 { proxy.care() }
+            if round % 4 == 0 {
+                proxy.care()
+                tendLetters(proxy)
+            }
             checkConservation()
             if open.isEmpty, isDelivered(proxy) { return }
             if proxy.active.allSatisfy(\.inbox.isEmpty), let next = proxy.lanes.compactMap(\.wakesAt).min() {

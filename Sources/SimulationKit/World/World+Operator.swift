@@ -9,8 +9,14 @@ extension World {
         case 0...1 where plan.retriesLetters: retryLetters(proxy, all: false)
         case 2: discardLetters(proxy)
         case 3: proxy.tryParkedStreams()
-        default: proxy.compactLetters()
+        default: tendLetters(proxy)
         }
+    }
+
+    /// The upkeep of the dead letters.
+    func tendLetters(_ proxy: SimulatedProxy) {
+        proxy.finishRetries(in: LetterIntake(self, proxy))
+        proxy.compactLetters()
     }
 
     func retryLetters(_ proxy: SimulatedProxy, all: Bool) {
@@ -40,7 +46,11 @@ extension World {
         letterBook.doom(chosen.id, chosen.events)
         history.note(.operator, "discards letter \(chosen.id)")
         do throws(DeadLetterLogFault) {
-            let report = try DeadLetterDesk(proxy.letters).discard(.ids([chosen.id]), time: clock.wallTime)
+            let report = try DeadLetterDesk(proxy.letters).discard(
+                .ids([chosen.id]),
+                besides: LetterIntake(self, proxy),
+                time: clock.wallTime
+            )
             guard report.letters == 1 else { return }
             tally.add(.lettersDiscarded)
             letterBook.confirm(chosen.id)
@@ -76,12 +86,8 @@ private final class LetterIntake: LetterQueue, @unchecked Sendable {
 
     func append(_ rows: RowBatch, stream: String, key: String) throws(LetterQueueFault) {
         for event in EventRows.events(in: rows.bytes) ?? [] { world.account.retried.insert(event) }
-        let word = Self.digest(Array("\(stream)\0\(key)".utf8))
-        let request = KeyedRequest(
-            key: IdempotencyKey(high: .max, low: word),
-            bodyDigest: Self.digest(Array(rows.bytes))
-        )
-        let number = Int(truncatingIfNeeded: word & 0xFF)
+        let request = KeyedRequest(key: Self.key(stream, key), bodyDigest: Self.digest(Array(rows.bytes)))
+        let number = Int(truncatingIfNeeded: request.key.low & 0xFF)
         let answer = Answer()
         proxy.append(rows, lane: number, keyed: request, sink: answer, token: 0)
         if answer.outcome == nil { proxy.write(proxy.active[number % proxy.active.count]) }
@@ -91,6 +97,14 @@ private final class LetterIntake: LetterQueue, @unchecked Sendable {
         case .keyReused: throw LetterQueueFault("the queue knows its key with other rows")
         case .full, .overloaded, .failed, .closing: throw LetterQueueFault("the queue takes nothing")
         }
+    }
+
+    func fate(stream: String, key: String) -> KeyFate {
+        proxy.keys.window.fate(of: Self.key(stream, key))
+    }
+
+    private static func key(_ stream: String, _ key: String) -> IdempotencyKey {
+        IdempotencyKey(high: .max, low: digest(Array("\(stream)\0\(key)".utf8)))
     }
 
     private static func digest(_ bytes: [UInt8]) -> UInt64 {

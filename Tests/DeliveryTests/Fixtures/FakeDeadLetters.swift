@@ -16,11 +16,17 @@ final class FakeDeadLetters: DeadLetterStore {
     }
 
     private let content = Mutex(Content())
+    private let doubt = Mutex<String?>(nil)
     private let fails: Mutex<@Sendable (Int) -> Int?> = Mutex({ _ in nil })
 
     /// The number of letters of a call that are recorded before it throws; nil for a call that succeeds. Given the number of the call.
     func setFault(_ fault: @escaping @Sendable (Int) -> Int?) {
         fails.withLock { $0 = fault }
+    }
+
+    /// Why it can't be said whether a letter is there that was not recorded; nil if it can.
+    func setDoubt(_ reason: String?) {
+        doubt.withLock { $0 = reason }
     }
 
     var letters: [DeadLetter] { content.withLock { $0.letters } }
@@ -38,6 +44,10 @@ final class FakeDeadLetters: DeadLetterStore {
             }
         }
         if survivors != nil { throw DeadLetterFault("no space left on device") }
+    }
+
+    func endDoubts(of lane: LaneKey) throws(DeadLetterFault) {
+        if let reason = doubt.withLock({ $0 }) { throw DeadLetterFault(reason) }
     }
 
     func recorded(_ lane: LaneKey, in range: ClosedRange<Offset>) -> [ClosedRange<Offset>] {
