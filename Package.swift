@@ -65,6 +65,7 @@ let package = Package(
         part("SegmentedLog", ["Records", "CChecksum", "CLZ4", "COpenSSL"]),
         part("Delivery", ["Records"]),
         part("Topology", ["Records"]),
+        part("PostgresWire", ["COpenSSL"]),
         part("DurableQueue", ["Records", "Instruments", "SegmentedLog", log]),
         .target(name: "DatabaseSchema", resources: [.embedInCode("sql")], swiftSettings: strict),
         part("LibPQClient", ["Records", "Delivery", "Topology", "DatabaseSchema", "CLibPQ"]),
@@ -143,6 +144,7 @@ let package = Package(
         tests("SegmentedLogTests", ["SegmentedLog", "SimulationKit", "Records", "CChecksum"]),
         tests("DeliveryTests", ["Delivery", "SimulationKit", "Records"]),
         tests("TopologyTests", ["Topology", "Records"]),
+        tests("PostgresWireTests", ["PostgresWire"]),
         tests("SimulationTests", ["SimulationKit", "Delivery", "SegmentedLog", "Records"]),
         tests("DurableQueueTests", ["DurableQueue", "SegmentedLog", "Records", "Instruments", log]),
         tests(

@@ -15,6 +15,7 @@ struct ImportDirectionTests {
         "SegmentedLog": ["Records", "CChecksum", "CLZ4", "COpenSSL"],
         "Delivery": ["Records"],
         "Topology": ["Records"],
+        "PostgresWire": ["COpenSSL"],
         "DurableQueue": ["Records", "Instruments", "SegmentedLog"],
         "LibPQClient": ["Records", "Delivery", "Topology", "DatabaseSchema", "CLibPQ"],
         "IngestServer": ["Records", "Instruments", "IngestFormats", "COpenSSL"],
@@ -46,7 +47,7 @@ struct ImportDirectionTests {
 
     /// Targets without files, sockets, clocks or tasks, so that they run under simulated faults.
     static let pure: Set<String> = [
-        "Records", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "SimulationKit",
+        "Records", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "PostgresWire", "SimulationKit",
     ]
 
     /// Modules that open files or sockets, read clocks or start tasks. FoundationEssentials may be used for its JSON alone.
