@@ -154,7 +154,10 @@ let package = Package(
         tests("LocalPostgresTests", ["LocalPostgres"]),
         tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix, nioHTTP1]),
         tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),
-        tests("ForebayRuntimeTests", ["ForebayRuntime", "Delivery", "Topology", "IngestFormats", "Records", log]),
+        tests(
+            "ForebayRuntimeTests",
+            ["ForebayRuntime", "DurableQueue", "LibPQClient", "Delivery", "Topology", "IngestFormats", "Records", log]
+        ),
         tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),
         tests("BenchTests", ["bench"]),
         tests("EndToEndTests", ["LocalPostgres"]),

@@ -26,6 +26,8 @@ final class Upkeep: Sendable {
         var isStopping = false
         /// Counts the calls of `hurry`.
         var calls = 0
+        /// The tables as they were are taken over, or there are none.
+        var hasUsedCache = false
     }
 
     private static let retryPause = Duration.seconds(1)
@@ -53,13 +55,17 @@ final class Upkeep: Sendable {
         self.log = log
     }
 
-    /// Takes over the tables as they were when they were last read, so that ingest works while PostgreSQL is away.
+    /// Takes over the tables as they were when they were last read, so that ingest works while PostgreSQL is away. What can't be read is tried
+    /// again until PostgreSQL tells.
     func useCache() {
         do throws(LogFault) {
             let configured = Dictionary(uniqueKeysWithValues: streams.streams.map { ($0.name, $0.table) })
-            for schema in try queue.cachedSchemas() where configured[schema.stream] == schema.table {
+            let waiting = Set(streams.waiting.map(\.stream))
+            for schema in try queue.cachedSchemas()
+            where configured[schema.stream] == schema.table && waiting.contains(schema.stream) {
                 install(schema)
             }
+            state.withLock { $0.hasUsedCache = true }
         } catch {
             log.warning("the cached tables can't be read", metadata: ["reason": "\(error)"])
         }
@@ -89,8 +95,9 @@ final class Upkeep: Sendable {
         let clock = MonotonicClock()
         var nextPartitions = clock.now
         while true {
-            let (isStopping, calls) = state.withLock { ($0.isStopping, $0.calls) }
+            let (isStopping, calls, hasUsedCache) = state.withLock { ($0.isStopping, $0.calls, $0.hasUsedCache) }
             if isStopping { return }
+            if !hasUsedCache { useCache() }
             var wasReached = false
             if let primary = primary() {
                 wasReached = true
