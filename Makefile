@@ -133,8 +133,12 @@ bench-micro-update: deps ## Measure them, and make the figures the new threshold
 	$(MICRO) thresholds update --path Benchmarks/Thresholds --target Micro
 
 .PHONY: drill
-drill: build ## Break something under load and count the rows (NAME=proxy-kill ROUNDS=100, or ARGS='--help')
-	$(RELEASE)/drill $(NAME) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(GIB),--gib $(GIB)) $(ARGS)
+drill: build ## Break something under load and count the rows (NAME=proxy-kill ROUNDS=100 SEED=1, or ARGS='--help')
+	$(RELEASE)/drill $(NAME) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(GIB),--gib $(GIB)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+.PHONY: drills
+drills: build ## Run every drill of the cluster and the disk, with a table at the end (ONLY=primary, ARGS='--help')
+	$(RELEASE)/drill all $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: simulate
 simulate: deps ## Run the write path in seeded worlds of faults (SEEDS=10000, or SEED=n for one and its history)

@@ -53,6 +53,10 @@ uint64_t fault_page_struck(const struct fault_page *page) {
     return __atomic_load_n(&page->struck, __ATOMIC_SEQ_CST);
 }
 
+uint64_t fault_page_failed(const struct fault_page *page) {
+    return __atomic_load_n(&page->failed, __ATOMIC_SEQ_CST);
+}
+
 uint64_t fault_page_noted(const struct fault_page *page) {
     uint64_t noted = __atomic_load_n(&page->noted, __ATOMIC_SEQ_CST);
     return noted < FAULT_PAGE_CALLS ? noted : FAULT_PAGE_CALLS;

@@ -58,6 +58,13 @@ static const char *below(const char *path) {
     return path[length] == '/' ? path + length + 1 : NULL;
 }
 
+/// Spreads numbers that follow one another over all numbers (the finish of MurmurHash3, by Appleby).
+static uint64_t scramble(uint64_t number) {
+    number = (number ^ (number >> 33)) * 0xFF51AFD7ED558CCDu;
+    number = (number ^ (number >> 33)) * 0xC4CEB9FE1A85EC53u;
+    return number ^ (number >> 33);
+}
+
 /// Notes that a call begins, and does what is to be done before it. `path` is below the root.
 static struct passage begin(const char *name, uint32_t kind, const char *path, uint64_t offset, uint64_t length) {
     struct passage passage = {0};
@@ -73,18 +80,26 @@ static struct passage begin(const char *name, uint32_t kind, const char *path, u
     strncpy(call->name, name, sizeof call->name - 1);
     memcpy(call->thread, thread, sizeof thread);
     strncpy(call->path, path, sizeof call->path - 1);
-    call->number = is_counted ? __atomic_add_fetch(&page->counted, 1, __ATOMIC_SEQ_CST) : 0;
+    // Beside the note, since calls beyond the page's room share one.
+    uint64_t number = is_counted ? __atomic_add_fetch(&page->counted, 1, __ATOMIC_SEQ_CST) : 0;
+    call->number = number;
     call->begun = __atomic_add_fetch(&page->clock, 1, __ATOMIC_SEQ_CST);
     passage.call = call;
-    if (!is_counted || page->action == FAULT_NOTHING || call->number < page->target) return passage;
-    if (call->number > page->target && page->action != FAULT_FAIL_FROM) return passage;
-    if (call->number == page->target) __atomic_store_n(&page->struck, call->number, __ATOMIC_SEQ_CST);
-    switch (page->action) {
+    uint64_t action = __atomic_load_n(&page->action, __ATOMIC_SEQ_CST);
+    if (!is_counted || action == FAULT_NOTHING) return passage;
+    if (action == FAULT_FAIL_SOME) {
+        if (scramble(number) % page->target != 0) return passage;
+    } else {
+        if (number < page->target || (number > page->target && action != FAULT_FAIL_FROM)) return passage;
+        if (number == page->target) __atomic_store_n(&page->struck, number, __ATOMIC_SEQ_CST);
+    }
+    switch (action) {
     case FAULT_KILL_BEFORE: die(); break;
     case FAULT_KILL_AFTER: passage.dies_after = true; break;
     case FAULT_KILL_WITHIN: passage.dies_within = true; break;
     default:
         passage.fails = true;
+        __atomic_add_fetch(&page->failed, 1, __ATOMIC_SEQ_CST);
         call->error = (uint32_t)page->argument;
         call->result = -1;
         call->ended = __atomic_add_fetch(&page->clock, 1, __ATOMIC_SEQ_CST);
@@ -259,8 +274,8 @@ int rename(const char *path, const char *new_path) {
         end(passage, result);                                                             \
         return result;                                                                    \
     }
-ON_FILE(fdatasync, "fdatasync", FAULT_CHANGE | FAULT_SPACE, 0, 0, (int descriptor), descriptor)
-ON_FILE(fsync, "fsync", FAULT_CHANGE, 0, 0, (int descriptor), descriptor)
+ON_FILE(fdatasync, "fdatasync", FAULT_CHANGE | FAULT_SPACE | FAULT_SYNC, 0, 0, (int descriptor), descriptor)
+ON_FILE(fsync, "fsync", FAULT_CHANGE | FAULT_SYNC, 0, 0, (int descriptor), descriptor)
 ON_FILE(ftruncate, "ftruncate", FAULT_CHANGE, 0, (uint64_t)size, (int descriptor, off_t size), descriptor, size)
 ON_FILE(ftruncate64, "ftruncate", FAULT_CHANGE, 0, (uint64_t)size, (int descriptor, off64_t size), descriptor, size)
 ON_FILE(fstat, "fstat", FAULT_LOOK, 0, 0, (int descriptor, struct stat *status), descriptor, status)

@@ -6,6 +6,8 @@ package struct ClusterPlan: Hashable, Sendable {
     package var ports: [Int]?
     /// Off only for tests that don't crash the machine: PostgreSQL then leaves syncing to the kernel.
     package var fsync: Bool
+    /// Each node has a network of its own, so that links can be cut; see `LocalCluster.prepareForLinks`.
+    package var hasLinks: Bool
     /// Lines for every node's `postgresql.conf`, each a name and a value as it is written there.
     package var settings: [String: String]
 
@@ -13,18 +15,20 @@ package struct ClusterPlan: Hashable, Sendable {
         replicas: Int = 0,
         ports: [Int]? = nil,
         fsync: Bool = true,
+        hasLinks: Bool = false,
         settings: [String: String] = [:]
     ) {
         self.replicas = replicas
         self.ports = ports
         self.fsync = fsync
+        self.hasLinks = hasLinks
         self.settings = settings
     }
 
     /// `postgresql.conf` of a node, apart from its port.
     func configuration() -> String {
         var lines = [
-            "listen_addresses": "'\(LocalNode.host)'",
+            "listen_addresses": hasLinks ? "'*'" : "'\(LocalNode.host)'",
             "unix_socket_directories": "''",
             "password_encryption": "'scram-sha-256'",
             "wal_level": "replica",

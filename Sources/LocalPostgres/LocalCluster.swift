@@ -15,7 +15,9 @@ package final class LocalCluster: Sendable {
     package let superuserPassword: String
     package let nodes: [LocalNode]
     private let lock: DirectoryLock?
-    private let programs: PostgresPrograms
+    let programs: PostgresPrograms
+    /// nil where all nodes are on this process's loopback.
+    let network: NodeNetwork?
 
     /// The node that was made as the primary.
     package var primary: LocalNode { nodes[0] }
@@ -27,19 +29,23 @@ package final class LocalCluster: Sendable {
         superuserPassword: String,
         ports: [Int],
         programs: PostgresPrograms,
-        lock: DirectoryLock? = nil
+        lock: DirectoryLock? = nil,
+        network: NodeNetwork? = nil
     ) {
         self.directory = directory
         self.superuserPassword = superuserPassword
         self.programs = programs
         self.lock = lock
+        self.network = network
         nodes = ports.enumerated().map { index, port in
             LocalNode(
                 name: index == 0 ? "primary" : "replica-\(index)",
                 port: port,
                 directory: directory,
                 programs: programs,
-                superuserPassword: superuserPassword
+                superuserPassword: superuserPassword,
+                host: network == nil ? LocalNode.host : NodeNetwork.address(of: index),
+                namespace: network?.namespace(of: index)
             )
         }
     }
@@ -55,12 +61,14 @@ package final class LocalCluster: Sendable {
                 ports.append(port)
             }
         }
+        let network = try plan.hasLinks ? NodeNetwork(nodes: plan.replicas + 1) : nil
         let cluster = LocalCluster(
             directory: place.directory.path,
             superuserPassword: randomPassword(),
             ports: ports,
             programs: programs,
-            lock: place.lock
+            lock: place.lock,
+            network: network
         )
         Leftovers.note(cluster)
         try cluster.create(plan)
@@ -100,29 +108,6 @@ package final class LocalCluster: Sendable {
         }
     }
 
-    /// Makes a node anew as a replica of another one, whatever it was before, and starts it.
-    package func rebuild(_ node: LocalNode, from source: LocalNode) throws(LocalPostgresFault) {
-        try node.kill()
-        let file = "\(node.dataDirectory)/postgresql.conf"
-        guard let configuration = TextFile.read(file) else { throw LocalPostgresFault("\(file) can't be read") }
-        try Subprocess.forPostgres.require("/bin/rm", ["-rf", node.dataDirectory])
-        let slot = node.name.replacing("-", with: "_")
-        try source.execute(
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '\(slot)' AND NOT active"
-        )
-        try Subprocess.forPostgres.require(
-            programs.path("pg_basebackup"),
-            [
-                "-D", node.dataDirectory, "-h", LocalNode.host, "-p", "\(source.port)", "-U", Self.superuser,
-                "-X", "stream", "-c", "fast", "--no-sync", "-C", "-S", slot, "-R",
-            ],
-            environment: ["PGPASSWORD": superuserPassword, "PGAPPNAME": node.name]
-        )
-        try TextFile.write(configuration, to: file, mode: 0o600)
-        try ClusterDirectory(path: directory).give(file)
-        try node.start()
-    }
-
     /// A password of 128 random bits.
     package static func randomPassword() -> String {
         String(UInt64.random(in: 0 ... .max), radix: 36) + String(UInt64.random(in: 0 ... .max), radix: 36)
@@ -144,23 +129,24 @@ package final class LocalCluster: Sendable {
             ]
         )
         try configure(primary, plan)
+        if network != nil { try admitNetwork() }
         try primary.start()
         guard !replicas.isEmpty else { return }
         let replicatorPassword = Self.randomPassword()
         try primary.execute("CREATE ROLE \(Self.replicator) LOGIN REPLICATION PASSWORD '\(replicatorPassword)'")
-        for (index, replica) in replicas.enumerated() {
-            try make(replica, slot: "replica_\(index + 1)", password: replicatorPassword)
+        for replica in replicas {
+            try make(replica, password: replicatorPassword)
             try configure(replica, plan)
             try replica.start()
         }
     }
 
-    private func make(_ replica: LocalNode, slot: String, password: String) throws(LocalPostgresFault) {
-        try Subprocess.forPostgres.require(
+    private func make(_ replica: LocalNode, password: String) throws(LocalPostgresFault) {
+        try replica.postgres.require(
             programs.path("pg_basebackup"),
             [
-                "-D", replica.dataDirectory, "-h", LocalNode.host, "-p", "\(primary.port)", "-U", Self.replicator,
-                "-X", "stream", "-c", "fast", "--no-sync", "-C", "-S", slot, "-R",
+                "-D", replica.dataDirectory, "-h", primary.host, "-p", "\(primary.port)", "-U", Self.replicator,
+                "-X", "stream", "-c", "fast", "--no-sync", "-C", "-S", replica.slot, "-R",
             ],
             environment: ["PGPASSWORD": password, "PGAPPNAME": replica.name]
         )
@@ -169,13 +155,18 @@ package final class LocalCluster: Sendable {
     /// Writes the node's part of its configuration. What `pg_basebackup -R` and `ALTER SYSTEM` wrote stands apart, in
     /// `postgresql.auto.conf`.
     private func configure(_ node: LocalNode, _ plan: ClusterPlan) throws(LocalPostgresFault) {
-        let file = "\(node.dataDirectory)/postgresql.conf"
-        try TextFile.write(
+        try write(
             plan.configuration() + "port = \(node.port)\ncluster_name = '\(node.name)'\n",
-            to: file,
-            mode: 0o600
+            to: "postgresql.conf",
+            of: node
         )
-        try ClusterDirectory(path: directory).give(file)
+    }
+
+    /// Lets the nodes in that have addresses of their own. What `initdb` wrote knows loopback only.
+    private func admitNetwork() throws(LocalPostgresFault) {
+        let rules = TextFile.read("\(primary.dataDirectory)/pg_hba.conf") ?? ""
+        let added = ["all", "replication"].map { "host \($0) all \(NodeNetwork.range) scram-sha-256\n" }.joined()
+        try write(rules + added, to: "pg_hba.conf", of: primary)
     }
 }
 

@@ -12,8 +12,12 @@ package final class LocalNode: Sendable {
     package let dataDirectory: String
     /// The server's log.
     package let logFile: String
+    /// The address that other nodes and this process reach it by.
+    package let host: String
     private let programs: PostgresPrograms
     private let superuserPassword: String
+    /// Runs programs where the node is on loopback.
+    let postgres: Subprocess
 
     /// How a server is stopped (PostgreSQL manual, `pg_ctl`).
     package enum StopMode: String, Sendable {
@@ -25,26 +29,42 @@ package final class LocalNode: Sendable {
         case immediate
     }
 
-    init(name: String, port: Int, directory: String, programs: PostgresPrograms, superuserPassword: String) {
+    init(
+        name: String,
+        port: Int,
+        directory: String,
+        programs: PostgresPrograms,
+        superuserPassword: String,
+        host: String = LocalNode.host,
+        namespace: String? = nil
+    ) {
         self.name = name
         self.port = port
         dataDirectory = "\(directory)/\(name)"
         logFile = "\(directory)/\(name).log"
         self.programs = programs
         self.superuserPassword = superuserPassword
+        self.host = host
+        var postgres = Subprocess.forPostgres
+        postgres.namespace = namespace
+        self.postgres = postgres
     }
 
+    /// Loopback: where a node is for the programs in its own network, and for this process too unless the plan `hasLinks`.
     package static let host = "127.0.0.1"
 
-    /// `127.0.0.1:port`.
-    package var address: String { "\(Self.host):\(port)" }
+    /// `127.0.0.1:port`, or the address that it has in a network of its own.
+    package var address: String { "\(host):\(port)" }
+
+    /// The name of the replication slot that it has on its primary.
+    var slot: String { name.replacing("-", with: "_") }
 
     // MARK: Life
 
     /// Starts the server and returns once it accepts connections; does nothing if it runs.
     package func start(timeout: Duration = .seconds(60)) throws(LocalPostgresFault) {
         if process != nil { return }
-        let result = try Subprocess.forPostgres.run(
+        let result = try postgres.run(
             programs.path("pg_ctl"),
             ["start", "-D", dataDirectory, "-l", logFile, "-w", "-t", "\(timeout.components.seconds)"]
         )
@@ -56,7 +76,7 @@ package final class LocalNode: Sendable {
     /// Stops the server and returns once it is gone; does nothing if it does not run.
     package func stop(_ mode: StopMode = .fast, timeout: Duration = .seconds(60)) throws(LocalPostgresFault) {
         guard process != nil else { return }
-        let result = try Subprocess.forPostgres.run(
+        let result = try postgres.run(
             programs.path("pg_ctl"),
             ["stop", "-D", dataDirectory, "-m", mode.rawValue, "-w", "-t", "\(timeout.components.seconds)"]
         )
@@ -101,9 +121,12 @@ package final class LocalNode: Sendable {
         }
     }
 
+    /// Whether it is, or starts as, a replica.
+    package var isReplica: Bool { access("\(dataDirectory)/standby.signal", F_OK) == 0 }
+
     /// Ends the recovery of a replica, which becomes a primary; returns once it takes writes.
     package func promote(timeout: Duration = .seconds(60)) throws(LocalPostgresFault) {
-        try Subprocess.forPostgres.require(
+        try postgres.require(
             programs.path("pg_ctl"),
             ["promote", "-D", dataDirectory, "-w", "-t", "\(timeout.components.seconds)"]
         )
@@ -139,7 +162,7 @@ package final class LocalNode: Sendable {
         user: String = LocalCluster.superuser,
         password: String? = nil
     ) throws(LocalPostgresFault) -> String {
-        let text = try Subprocess.forPostgres.require(
+        let text = try postgres.require(
             programs.path("psql"),
             [
                 "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", Self.host, "-p", "\(port)", "-U", user,

@@ -5,6 +5,8 @@ import Synchronization
 struct Subprocess: Sendable {
     /// The user that the programs run as; nil for the one that this process runs as.
     var user: String?
+    /// The network namespace that the programs run in; nil for this process's own.
+    var namespace: String?
 
     /// PostgreSQL refuses to run as root, so root hands its programs to the user `postgres`.
     static let forPostgres = Subprocess(user: geteuid() == 0 ? "postgres" : nil)
@@ -25,6 +27,9 @@ struct Subprocess: Sendable {
     ) throws(LocalPostgresFault) -> Output {
         // The working directory may be closed to the other user.
         var command = ["/usr/bin/env", "-C", "/"]
+        if let namespace {
+            command += ["/usr/bin/nsenter", "--net=\(namespace)"]
+        }
         if let user {
             command += ["/usr/bin/setpriv", "--reuid=\(user)", "--regid=\(user)", "--init-groups", "--"]
         }

@@ -7,6 +7,8 @@ package import LocalPostgres
 package final class Yard {
     package struct Plan {
         package var replicas: Int
+        /// The links between the nodes, and between them and the proxy, can be cut.
+        package var hasLinks = false
         /// Lines of `postgresql.conf`, each a name and a value as it is written there.
         package var postgres: [String: String] = [:]
         /// Directory of the queue; nil puts it into the yard.
@@ -36,6 +38,8 @@ package final class Yard {
     /// The node that takes writes; a drill that promotes another one says so.
     package var primary: LocalNode
     package private(set) var proxy: ChildProcess?
+    /// Variables that the proxy is started with besides those of this process.
+    package var proxyEnvironment: [String: String] = [:]
     private var endings: [() -> Void] = []
 
     package var queueDirectory: String { plan.queue ?? "\(directory)/queue" }
@@ -51,7 +55,9 @@ package final class Yard {
         directory = "/var/tmp/forebay-yard-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         say("starting a cluster of one primary and \(plan.replicas) replicas")
-        cluster = try LocalCluster.temporary(ClusterPlan(replicas: plan.replicas, settings: plan.postgres))
+        cluster = try LocalCluster.temporary(
+            ClusterPlan(replicas: plan.replicas, hasLinks: plan.hasLinks, settings: plan.postgres)
+        )
         primary = cluster.primary
         httpPort = try LoopbackPort.free()
         tcpPort = try LoopbackPort.free()
@@ -65,7 +71,7 @@ package final class Yard {
     /// libpq's environment for the cluster's superuser.
     package var administrator: [String: String] {
         [
-            "PGHOST": "127.0.0.1", "PGPORT": "\(primary.port)", "PGUSER": LocalCluster.superuser,
+            "PGHOST": primary.host, "PGPORT": "\(primary.port)", "PGUSER": LocalCluster.superuser,
             "PGPASSWORD": cluster.superuserPassword, "PGDATABASE": Self.database,
         ]
     }
@@ -105,6 +111,7 @@ package final class Yard {
             "\(programs)/forebay",
             ["serve", "--config", configuration],
             name: "forebay",
+            environment: proxyEnvironment,
             log: proxyLog
         )
     }

@@ -24,8 +24,11 @@ struct CountCommand: AsyncParsableCommand {
     )
     var keys: Bool?
 
+    @Flag(help: "The agents go on: leave aside what they sent after these journals were written.")
+    var stillSending = false
+
     func run() async throws {
-        var count = DrillCount(records: try records())
+        var count = DrillCount(records: try records(), stillSending: stillSending)
         while let line = readLine() {
             count.arrived(line)
         }

@@ -23,14 +23,7 @@ struct Backlog: ParsableCommand {
             try yard.startProxy()
             try yard.waitForStreams()
             try yard.cluster.primary.stop(.fast)
-            let fleet = try AgentFleet(
-                yard,
-                agents: options.agents,
-                keys: true,
-                rate: options.rate,
-                seed: options.seed,
-                padding: padding
-            )
+            let fleet = try AgentFleet(yard, options, padding: padding)
             let goal = gib * 1_073_741_824
             var peak = 0
             var reported = 0.0
@@ -59,14 +52,7 @@ struct Backlog: ParsableCommand {
             print("accepting again after a kill: \(summary(of: starts))")
             guard starts.allSatisfy({ $0 < .seconds(1) }) else { throw YardFault("a restart took longer than 1 s") }
 
-            let later = try AgentFleet(
-                yard,
-                agents: options.agents,
-                keys: true,
-                rate: 2_000,
-                seed: options.seed + 1,
-                name: "later"
-            )
+            let later = try AgentFleet(yard, options, rate: 2_000, number: 1)
             try yard.cluster.primary.start()
             let drain = ContinuousClock.now
             sleep(20)
@@ -75,8 +61,8 @@ struct Backlog: ParsableCommand {
             print("drained in \(Int((ContinuousClock.now - drain) / .seconds(1))) s")
             peak = max(peak, yard.proxy?.peakResidentBytes ?? 0)
             print("peak RSS \(peak / 1_048_576) MiB")
-            print(try fleet.count())
             guard peak < 96 << 20 else { throw YardFault("peak RSS is \(peak / 1_048_576) MiB, not below 96 MiB") }
+            return try later.count(after: [fleet])
         }
     }
 }

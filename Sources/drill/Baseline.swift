@@ -18,14 +18,14 @@ struct Baseline: ParsableCommand {
         try options.run("baseline", Yard.Plan(replicas: 1)) { yard, _ in
             try yard.startProxy()
             try yard.waitForStreams()
-            let fleet = try AgentFleet(yard, agents: options.agents, keys: true, rate: options.rate, seed: options.seed)
+            let fleet = try AgentFleet(yard, options)
             sleep(UInt32(seconds))
             print(try fleet.finish())
             try yard.waitForDrain(within: 120)
             if sabotage {
                 try yard.query("DELETE FROM apirequests WHERE trace_id = (SELECT trace_id FROM apirequests LIMIT 1)")
             }
-            print(try fleet.count())
+            return try fleet.count()
         }
     }
 }

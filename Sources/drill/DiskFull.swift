@@ -17,6 +17,10 @@ struct DiskFull: ParsableCommand {
     var mebibytes = 256
 
     func run() throws {
+        guard geteuid() == 0 else {
+            say("not possible here: a file system can be mounted by root only")
+            throw DrillOptions.unavailable
+        }
         let mount = "/var/tmp/forebay-drill-\(getpid())-disk"
         try FileManager.default.createDirectory(atPath: mount, withIntermediateDirectories: true)
         try capture("mount", ["-t", "tmpfs", "-o", "size=\(mebibytes)m", "tmpfs", mount])
@@ -31,14 +35,7 @@ struct DiskFull: ParsableCommand {
             try yard.startProxy()
             try yard.waitForStreams()
             try yard.cluster.primary.stop(.fast)
-            let fleet = try AgentFleet(
-                yard,
-                agents: options.agents,
-                keys: true,
-                rate: options.rate,
-                seed: options.seed,
-                padding: 1000
-            )
+            let fleet = try AgentFleet(yard, options, padding: 1000)
             let probe = "/v1/ingest/apirequests"
             let event = #"{"time":"2026-01-01T00:00:00Z","trace_id":"probe"}"#
             var refusal: LoopbackHTTP.Answer?
@@ -62,7 +59,7 @@ struct DiskFull: ParsableCommand {
             sleep(5)
             print(try fleet.finish())
             try yard.waitForDrain(within: 300)
-            print(try fleet.count())
+            return try fleet.count()
         }
     }
 }

@@ -76,6 +76,7 @@ struct Nginx: ParsableCommand {
                     "SELECT endpoint, status_code, round(avg(latency_ms)::numeric, 3), count(*) FROM apirequests GROUP BY 1, 2 ORDER BY 4 DESC LIMIT 3"
                 )
             )
+            return nil
         }
     }
 

@@ -13,23 +13,16 @@ struct OldImage: ParsableCommand {
 
     func run() throws {
         try options.run("old-image", Yard.Plan()) { yard, pause in
-            @discardableResult
-            func send(_ name: String, seed: UInt64, milliseconds: ClosedRange<UInt64>) throws -> AgentFleet {
-                let fleet = try AgentFleet(
-                    yard,
-                    agents: options.agents,
-                    keys: true,
-                    rate: options.rate,
-                    seed: seed,
-                    name: name
-                )
+            var fleets: [AgentFleet] = []
+            func send(_ name: String, milliseconds: ClosedRange<UInt64>) throws {
+                let fleet = try AgentFleet(yard, options, number: UInt64(fleets.count))
+                fleets.append(fleet)
                 pause.wait(milliseconds: milliseconds)
                 print("\(name): \(try fleet.finish())")
-                return fleet
             }
             try yard.startProxy()
             try yard.waitForStreams()
-            try send("before the copy", seed: options.seed, milliseconds: 500...1000)
+            try send("before the copy", milliseconds: 500...1000)
             try yard.waitForDrain(within: 60)
             try yard.stopProxy()
             let image = "\(yard.directory)/image"
@@ -38,7 +31,7 @@ struct OldImage: ParsableCommand {
 
             try yard.startProxy()
             try yard.waitForStreams()
-            try send("after the copy", seed: options.seed + 1, milliseconds: 1500...2000)
+            try send("after the copy", milliseconds: 1500...2000)
             try yard.waitForDrain(within: 60)
             try yard.stopProxy()
             try capture("rm", ["-rf", yard.queueDirectory])
@@ -48,13 +41,13 @@ struct OldImage: ParsableCommand {
             try yard.cluster.primary.stop(.fast)
             try yard.startProxy()
             try yard.waitForIngest()
-            try send("on the old image", seed: options.seed + 2, milliseconds: 500...1000)
+            try send("on the old image", milliseconds: 500...1000)
             try yard.cluster.primary.start()
-            let last = try send("after the claim", seed: options.seed + 3, milliseconds: 1000...1500)
+            try send("after the claim", milliseconds: 1000...1500)
             try yard.waitForDrain(within: 60)
             let identity = try capture("cat", ["\(yard.queueDirectory)/IDENTITY"])
             guard identity != before else { throw YardFault("the queue kept its id, and with it the used offsets") }
-            print(try last.count())
+            return try fleets[3].count(after: Array(fleets.prefix(3)))
         }
     }
 }

@@ -43,14 +43,7 @@ struct Opening: ParsableCommand {
             try yard.startProxy()
             try yard.waitForStreams()
             try yard.cluster.primary.stop(.fast)
-            let fleet = try AgentFleet(
-                yard,
-                agents: options.agents,
-                keys: true,
-                rate: options.rate,
-                seed: options.seed,
-                padding: padding
-            )
+            let fleet = try AgentFleet(yard, options, padding: padding)
             for size in sizes {
                 try fill(yard, to: size)
                 var starts: [Duration] = []
@@ -70,6 +63,7 @@ struct Opening: ParsableCommand {
                 }
             }
             print(try fleet.finish())
+            return nil
         }
     }
 

@@ -19,7 +19,7 @@ struct Parked: ParsableCommand {
         try options.run("parked (\(events) events)", plan) { yard, _ in
             try yard.startProxy()
             try yard.waitForStreams()
-            let fleet = try AgentFleet(yard, agents: 2, keys: true, rate: 1000, seed: options.seed)
+            let fleet = try AgentFleet(yard, options, agents: 2, rate: 1000)
             try yard.query("ALTER TABLE readings RENAME TO readings_away")
             for start in stride(from: 0, to: events, by: 500) {
                 let lines = (start..<min(start + 500, events)).map { "{\"id\":\($0),\"level\":1}\n" }.joined()
@@ -32,7 +32,7 @@ struct Parked: ParsableCommand {
             }
             print(try fleet.finish())
             try yard.waitForDrain(within: 60)
-            print(try fleet.count())
+            let report = try fleet.count()
             try yard.query("ALTER TABLE readings_away RENAME TO readings")
             let retry = try capture(
                 "\(yard.programs)/forebay",
@@ -46,6 +46,7 @@ struct Parked: ParsableCommand {
             }
             try waitUntil("the books balance", within: 10) { try yard.metric("forebay_conservation_difference") == 0 }
             print("set aside \(events), retried and in PostgreSQL \(events), each once (its id is the primary key)")
+            return report
         }
     }
 }

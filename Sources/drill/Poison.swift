@@ -47,6 +47,7 @@ struct Poison: ParsableCommand {
                 throw YardFault("expected \(events - refused) rows and \(refused) dead letters")
             }
             print(try capture("\(yard.programs)/forebay", ["dlq", "ls", "--config", yard.configuration]).prefix(600))
+            return DrillReport(sent: events, arrived: rows + letters)
         }
     }
 }

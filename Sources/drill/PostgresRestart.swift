@@ -19,7 +19,7 @@ struct PostgresRestart: ParsableCommand {
         try options.run("postgres-restart (\(rounds) rounds)", Yard.Plan()) { yard, pause in
             try yard.startProxy()
             try yard.waitForStreams()
-            let fleet = try AgentFleet(yard, agents: options.agents, keys: true, rate: options.rate, seed: options.seed)
+            let fleet = try AgentFleet(yard, options)
             for round in 1...rounds {
                 pause.wait(milliseconds: 300...3000)
                 try yard.cluster.primary.stop(.immediate)
@@ -29,7 +29,7 @@ struct PostgresRestart: ParsableCommand {
             }
             print(try fleet.finish())
             try yard.waitForDrain(within: 300)
-            print(try fleet.count())
+            return try fleet.count()
         }
     }
 }

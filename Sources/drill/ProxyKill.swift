@@ -20,7 +20,7 @@ struct ProxyKill: ParsableCommand {
             pause in
             try yard.startProxy()
             try yard.waitForStreams()
-            let fleet = try AgentFleet(yard, agents: options.agents, keys: keys, rate: options.rate, seed: options.seed)
+            let fleet = try AgentFleet(yard, options, keys: keys)
             var starts: [Duration] = []
             for round in 1...rounds {
                 pause.wait(milliseconds: 100...1500)
@@ -32,14 +32,7 @@ struct ProxyKill: ParsableCommand {
             print(try fleet.finish())
             try yard.waitForDrain(within: 300)
             print("accepting again after a kill: \(summary(of: starts))")
-            print(try fleet.count())
+            return try fleet.count()
         }
     }
-}
-
-/// Median, minimum and maximum in milliseconds.
-func summary(of durations: [Duration]) -> String {
-    let sorted = durations.map { Int($0 / .milliseconds(1)) }.sorted()
-    guard let first = sorted.first, let last = sorted.last else { return "none" }
-    return "median \(sorted[sorted.count / 2]) ms, \(first) to \(last) ms, of \(sorted.count)"
 }

@@ -21,7 +21,7 @@ struct Restore: ParsableCommand {
         try options.run("restore (\(byItself ? "by itself" : "by order"))", plan) { yard, pause in
             try yard.startProxy()
             try yard.waitForStreams()
-            let fleet = try AgentFleet(yard, agents: options.agents, keys: true, rate: options.rate, seed: options.seed)
+            let fleet = try AgentFleet(yard, options)
             pause.wait(milliseconds: 500...1000)
             let node = yard.primary
             let copy = "\(node.dataDirectory).copy"
@@ -55,7 +55,7 @@ struct Restore: ParsableCommand {
             print(
                 "rows that the restore took back and that were sent again: \(Int(try yard.metric("forebay_resent_rows_total")))"
             )
-            print(try fleet.count())
+            return try fleet.count()
         }
     }
 

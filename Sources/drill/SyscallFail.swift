@@ -62,6 +62,7 @@ struct SyscallFail: ParsableCommand {
                     )
                 }
             }
+            return nil
         }
     }
 
@@ -124,7 +125,7 @@ extension SyscallFaults.Strike {
     /// The errno of a failure.
     fileprivate var code: Int32? {
         switch self {
-        case .fail(let code), .failFrom(let code): code
+        case .fail(let code), .failFrom(let code), .failSome(let code, _): code
         case .nothing, .killBefore, .killAfter, .killWithin: nil
         }
     }

@@ -17,6 +17,8 @@ final class SyscallFaults {
         case fail(Int32)
         /// So do all counted calls after it.
         case failFrom(Int32)
+        /// So does one in so many of the counted calls.
+        case failSome(Int32, oneIn: UInt64)
 
         var description: String {
             switch self {
@@ -26,6 +28,7 @@ final class SyscallFaults {
             case .killWithin(let eighths): "killed at \(eighths)/8"
             case .fail(let code): Self.name(of: code)
             case .failFrom(let code): "\(Self.name(of: code)) from there on"
+            case .failSome(let code, let oneIn): "\(Self.name(of: code)) from one in \(oneIn)"
             }
         }
 
@@ -36,7 +39,7 @@ final class SyscallFaults {
         var kills: Bool {
             switch self {
             case .killBefore, .killAfter, .killWithin: true
-            case .nothing, .fail, .failFrom: false
+            case .nothing, .fail, .failFrom, .failSome: false
             }
         }
     }
@@ -51,6 +54,7 @@ final class SyscallFaults {
         static let inert = Kinds(rawValue: UInt64(FAULT_INERT))
         static let partial = Kinds(rawValue: UInt64(FAULT_PARTIAL))
         static let space = Kinds(rawValue: UInt64(FAULT_SPACE))
+        static let syncs = Kinds(rawValue: UInt64(FAULT_SYNC))
         static let all: Kinds = [.changes, .looks, .answers, .inert]
         /// After which something is different from before.
         static let effects: Kinds = [.changes, .answers]
@@ -108,8 +112,11 @@ final class SyscallFaults {
             case .killWithin(let eighths): (FAULT_KILL_WITHIN, eighths)
             case .fail(let code): (FAULT_FAIL, UInt64(code))
             case .failFrom(let code): (FAULT_FAIL_FROM, UInt64(code))
+            case .failSome(let code, _): (FAULT_FAIL_SOME, UInt64(code))
             }
-        noted = fault_page_arm(page, UInt64(action), argument, UInt64(target), kinds.rawValue, thread)
+        var target = UInt64(target)
+        if case .failSome(_, let oneIn) = strike { target = oneIn }
+        noted = fault_page_arm(page, UInt64(action), argument, target, kinds.rawValue, thread)
     }
 
     /// Lets every call through from now on; they are noted as before.
@@ -119,6 +126,9 @@ final class SyscallFaults {
 
     /// Whether the call has come.
     var hasStruck: Bool { fault_page_struck(page) != 0 }
+
+    /// How many calls have failed since `clear`.
+    var failures: Int { Int(fault_page_failed(page)) }
 
     /// What was noted since it was armed, in the order of beginning.
     var calls: [Call] {

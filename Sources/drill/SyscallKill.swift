@@ -47,6 +47,7 @@ struct SyscallKill: ParsableCommand {
                 try strike(scenario, in: range, &pause)
             }
             print("accepting again after a kill: \(summary(of: range.starts))")
+            return nil
         }
     }
 

@@ -38,6 +38,31 @@ struct LocalClusterTests {
         #expect(try replica.execute("SELECT max(n), pg_is_in_recovery() FROM t") == "1001|f")
     }
 
+    /// The old primary goes on by itself, with rows that nobody else has: it comes back without them.
+    @Test
+    func anOldPrimaryIsRewound() throws {
+        let plan = ClusterPlan(replicas: 1, fsync: false, settings: ["wal_log_hints": "on"])
+        let cluster = try LocalCluster.temporary(plan)
+        defer { try? cluster.remove() }
+        let (old, new) = (cluster.nodes[0], cluster.nodes[1])
+        try old.execute("CREATE TABLE t AS SELECT 1 AS n")
+        try cluster.waitForReplicas()
+        try new.promote()
+        #expect(!new.isReplica)
+        try old.execute("INSERT INTO t VALUES (2)")
+        try new.execute("INSERT INTO t VALUES (3)")
+
+        try old.kill()
+        try cluster.rewind(old, to: new)
+        try cluster.waitForStream(old, from: new)
+        #expect(old.isReplica)
+        #expect(try old.execute("SELECT n FROM t ORDER BY n") == "1\n3")
+        try new.execute("INSERT INTO t VALUES (4)")
+        try old.waitUntil("it follows", within: .seconds(30)) { () throws(LocalPostgresFault) in
+            try old.execute("SELECT max(n) FROM t") == "4"
+        }
+    }
+
     @Test
     func aFailedStatementSaysWhy() throws {
         let cluster = try LocalCluster.temporary(ClusterPlan(fsync: false))

@@ -12,12 +12,15 @@ package struct DrillCount: Sendable {
     }
 
     private var agents: [AgentKey: Agent] = [:]
+    /// The agents go on: what they sent after the journals were read is left aside.
+    private let stillSending: Bool
     private var unexpected: [String] = []
     private var unexpectedCount = 0
     private var foreign = 0
 
     /// - Parameter records: at most one per agent of a run.
-    package init(records: [DrillRecord]) {
+    package init(records: [DrillRecord], stillSending: Bool = false) {
+        self.stillSending = stillSending
         for record in records {
             agents[AgentKey(run: record.run, agent: record.agent)] = Agent(
                 record: record,
@@ -43,6 +46,7 @@ package struct DrillCount: Sendable {
             return
         }
         guard id.number <= sent else {
+            if stillSending { return }
             note(unexpected: id)
             return
         }

@@ -26,6 +26,8 @@ enum {
     FAULT_PARTIAL = 16,
     /// It may need space that is not there.
     FAULT_SPACE = 32,
+    /// It brings what was written to the disk.
+    FAULT_SYNC = 64,
 };
 
 /// What happens at the call with the number `target`.
@@ -41,6 +43,8 @@ enum {
     FAULT_FAIL = 4,
     /// So does every counted call after it.
     FAULT_FAIL_FROM = 5,
+    /// One in `target` of the counted calls is not made and fails; which ones, their numbers decide.
+    FAULT_FAIL_SOME = 6,
 };
 
 struct fault_call {
@@ -61,7 +65,7 @@ struct fault_call {
 struct fault_page {
     uint64_t armed;
     uint64_t action, target, kinds;
-    /// The errno of FAULT_FAIL and FAULT_FAIL_FROM, the eighths of FAULT_KILL_WITHIN.
+    /// The errno of FAULT_FAIL, FAULT_FAIL_FROM and FAULT_FAIL_SOME, the eighths of FAULT_KILL_WITHIN.
     uint64_t argument;
     /// Only calls of threads whose name begins so are counted.
     char thread[FAULT_PAGE_NAME];
@@ -70,6 +74,8 @@ struct fault_page {
     uint64_t clock, counted, noted;
     /// The number of the call at which something was done; 0 until then.
     uint64_t struck;
+    /// How many calls have failed by order.
+    uint64_t failed;
     struct fault_call calls[FAULT_PAGE_CALLS];
 };
 
@@ -91,6 +97,9 @@ void fault_page_heal(struct fault_page *page);
 
 /// The number of the call at which something was done; 0 until then.
 uint64_t fault_page_struck(const struct fault_page *page);
+
+/// How many calls have failed by order since the page was cleared.
+uint64_t fault_page_failed(const struct fault_page *page);
 
 /// How many calls can be read with `fault_page_call`.
 uint64_t fault_page_noted(const struct fault_page *page);

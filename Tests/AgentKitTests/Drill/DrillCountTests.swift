@@ -51,6 +51,14 @@ struct DrillCountTests {
         #expect(verdict.unexpectedExamples == [id])
     }
 
+    @Test func leavesAsideWhatIsSentMeanwhile() throws {
+        var count = DrillCount(records: [try journal()], stillSending: true)
+        for id in ["r-0-1", "r-0-2", "r-0-3", "r-0-6"] { count.arrived(id) }
+        #expect(count.verdict.passes)
+        count.arrived("r-7-1")
+        #expect(!count.verdict.passes)
+    }
+
     @Test func leavesOthersAlone() throws {
         let verdict = verdict(
             [try journal()],
