@@ -100,7 +100,9 @@ SANITIZED := Records|Instruments|IngestFormats|SegmentedLog|Delivery|Topology|Du
 sanitize: ## Run the pure and unit suites under the thread sanitizer, then the address sanitizer (ONLY=thread)
 	@for sanitizer in $(or $(ONLY),thread address); do \
 	    echo "== $$sanitizer sanitizer"; \
-	    TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/thread-sanitizer.supp \
+	    TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/thread.supp \
+	    ASAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/address.supp \
+	    LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/Sanitizers/leak.supp \
 	    swift test --sanitize=$$sanitizer --scratch-path .build-$$sanitizer --no-parallel --filter '^($(SANITIZED))Tests\.'; \
 	done
 
