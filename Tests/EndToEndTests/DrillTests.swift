@@ -19,6 +19,7 @@ struct DrillTests {
         ["old-image"],
         ["restore"],
         ["restore", "--by-itself"],
+        ["corrupt-block"],
         ["syscall-kill", "--every", "20"],
         ["syscall-fail", "--every", "50"],
     ])
