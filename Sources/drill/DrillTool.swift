@@ -20,7 +20,7 @@ struct DrillTool: ParsableCommand {
         subcommands: [
             Baseline.self, ProxyKill.self, PostgresRestart.self, Backlog.self, DiskFull.self, Poison.self, Parked.self,
             Nginx.self, Opening.self, SyscallKill.self, SyscallFail.self, PrimaryKillPromote.self, PrimaryHang.self,
-            OldImage.self, Restore.self, CorruptBlock.self,
+            OldImage.self, Restore.self, Adopt.self, CorruptBlock.self,
         ]
     )
 }

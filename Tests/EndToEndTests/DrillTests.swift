@@ -19,6 +19,7 @@ struct DrillTests {
         ["old-image"],
         ["restore"],
         ["restore", "--by-itself"],
+        ["adopt", "--rounds", "2"],
         ["corrupt-block"],
         ["syscall-kill", "--every", "20"],
         ["syscall-fail", "--every", "50"],
