@@ -55,7 +55,9 @@ struct QueueOpening {
         }
         lock = try DirectoryLock(directory.path)
         do throws(FileFault) { try directory.create(on: fileSystem) } catch { throw .log(.file(error)) }
+        try refuseIfAdopted()
         id = try identity()
+        try moveAdoptedLanes()
         do throws(FileFault) { context = try makeContext() } catch { throw .log(.file(error)) }
 
         let housekeeper = Housekeeper()
@@ -100,6 +102,41 @@ struct QueueOpening {
             return try directory.settleIdentity(on: fileSystem, using: &generator)
         } catch {
             throw .log(error)
+        }
+    }
+
+    private func refuseIfAdopted() throws(QueueFault) {
+        let adopter: QueueID?
+        do throws(LogFault) {
+            adopter = try QueueAdoption.adopter(of: directory, on: fileSystem)
+        } catch {
+            throw .log(error)
+        }
+        if let adopter { throw .adopted(path: directory.path, by: "\(adopter)") }
+    }
+
+    /// An adoption that was ordered is carried out before anything is served: the keys and the letters that come with it have to be known.
+    private func moveAdoptedLanes() throws(QueueFault) {
+        let adoption: QueueAdoption?
+        do throws(LogFault) {
+            adoption = try QueueAdoption.pending(in: directory, on: fileSystem)
+        } catch {
+            throw .log(error)
+        }
+        guard let adoption else { return }
+        do throws(LogFault) {
+            let lanes = try adoption.moveLanes()
+            log.notice(
+                "the lanes of another queue directory are taken over",
+                metadata: [
+                    "from": "\(adoption.source.path)", "lanes": "\(lanes.map(\.description).joined(separator: " "))",
+                ]
+            )
+        } catch {
+            throw .adoption(
+                "\(adoption.source.path) is being taken over, and can't be: \(error). Bring it back; where it is gone for good, "
+                    + "remove \(directory.path)/ADOPTING, and what was still there is given up"
+            )
         }
     }
 

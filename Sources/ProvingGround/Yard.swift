@@ -42,7 +42,7 @@ package final class Yard {
     package var proxyEnvironment: [String: String] = [:]
     private var endings: [() -> Void] = []
 
-    package var queueDirectory: String { plan.queue ?? "\(directory)/queue" }
+    package private(set) var queueDirectory: String
     package var configuration: String { "\(directory)/forebay.yaml" }
     package var proxyLog: String { "\(directory)/forebay.log" }
     package var ingest: LoopbackHTTP { LoopbackHTTP(port: httpPort) }
@@ -55,6 +55,7 @@ package final class Yard {
         directory = "/var/tmp/forebay-yard-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         say("starting a cluster of one primary and \(plan.replicas) replicas")
+        queueDirectory = plan.queue ?? "\(directory)/queue"
         cluster = try LocalCluster.temporary(
             ClusterPlan(replicas: plan.replicas, hasLinks: plan.hasLinks, settings: plan.postgres)
         )
@@ -79,6 +80,7 @@ package final class Yard {
     private func writeConfiguration() throws {
         for role in ["writer", "reader"] {
             let file = "\(directory)/\(role)"
+            if FileManager.default.fileExists(atPath: file) { continue }
             try Data(LocalCluster.randomPassword().utf8).write(to: URL(filePath: file))
             chmod(file, 0o600)
         }
@@ -101,6 +103,12 @@ package final class Yard {
 
             """
         try Data(text.utf8).write(to: URL(filePath: configuration))
+    }
+
+    /// From here on the proxy is another one, with a queue directory of its own, at the same addresses.
+    package func useQueue(_ path: String) throws {
+        queueDirectory = path
+        try writeConfiguration()
     }
 
     // MARK: The proxy

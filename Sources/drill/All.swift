@@ -30,6 +30,8 @@ struct All: ParsableCommand {
         ["fsync-error"],
         ["poison"],
         ["both-crash"],
+        ["adopt"],
+        ["corrupt-block"],
     ]
 
     /// What one of them came to.

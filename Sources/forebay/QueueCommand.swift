@@ -5,18 +5,19 @@ import Foundation
 import Records
 import SegmentedLog
 
-/// `forebay queue …`: looks into the queue on disk, also while a proxy is running on it, or in a copy of its directory.
+/// `forebay queue …`: looks into the queue on disk, also while a proxy is running on it, or in a copy of its directory; takes over another's.
 struct QueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue",
-        abstract: "Look into the queue on disk.",
+        abstract: "Look into the queue on disk, and take over that of a dead proxy.",
         discussion: """
-            All of these only read. They work while the proxy is running, and on a copy of the directory.
+            ls, verify, cat and export only read. They work while the proxy is running, and on a copy of the directory.
 
             Exit codes: 0; 1 damage was found, or something can't be read; 64 wrong usage; 78 faults in the configuration.
             """,
         subcommands: [
             QueueListCommand.self, QueueVerifyCommand.self, QueueCatCommand.self, QueueExportCommand.self,
+            QueueAdoptCommand.self,
         ]
     )
 }

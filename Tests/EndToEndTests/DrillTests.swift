@@ -25,6 +25,8 @@ struct DrillTests {
         ["old-image"],
         ["restore"],
         ["restore", "--by-itself"],
+        ["adopt", "--rounds", "2"],
+        ["corrupt-block"],
         ["syscall-kill", "--every", "20"],
         ["syscall-fail", "--every", "50"],
     ])

@@ -69,6 +69,25 @@ import Testing
         #expect(names.isEmpty)
     }
 
+    /// The keys of a lane stay until their window has passed. The watermarks went before them, and a start took the lane for one that ended at 0: its
+    /// ledger was ahead, and the queue went on under a new id.
+    @Test func aDrainedLaneOfWhichKeysAreLeftKeepsItsEnd() throws {
+        let lane = try lane()
+        let end = lane.catalogue.end
+        _ = try KeyHistory(context: lane.context, catalogue: lane.catalogue).writeSidecars()
+        try trim(lane, to: end, keepsLast: false)
+        try DurableFile.replace(
+            LaneFiles.keys(Offset(1)),
+            in: LaneFixture.directory,
+            with: [1],
+            on: lane.disk
+        )
+        let maintenance = LaneMaintenance(context: lane.context, catalogue: lane.catalogue)
+        try maintenance.removeRest(keepsEnd: false)
+        try lane.reopen()
+        #expect(lane.catalogue.end == end)
+    }
+
     /// Found beside the drill syscall-fail: where no sidecar could be written nothing was trimmed, so a full disk stayed full.
     @Test func sidecarsThatCanNotBeWrittenDoNotKeepTheDiskFull() throws {
         let lane = try lane()

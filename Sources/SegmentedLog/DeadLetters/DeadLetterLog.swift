@@ -174,7 +174,7 @@ package final class DeadLetterLog: Sendable {
                 let part = Array(rest.prefix(1 << 20))
                 var batch = LetterBatch(nextID: state.index.nextID)
                 batch.entries = [.verdict(verdict, part, time: time)]
-                try append(batch, to: &state, isVerdict: true)
+                try append(batch, to: &state, isBounded: false)
                 state.unmarked.subtract(part)
                 rest = rest.dropFirst(part.count)
             }
@@ -225,14 +225,14 @@ package final class DeadLetterLog: Sendable {
 
     // MARK: Appending
 
-    private func append(
+    /// - Parameter isBounded: false for what is let through at the bounds: a verdict, which is what makes room, and letters that were recorded elsewhere.
+    func append(
         _ batch: LetterBatch,
         to state: inout State,
-        isVerdict: Bool = false
+        isBounded: Bool = true
     ) throws(DeadLetterLogFault) {
         guard !batch.entries.isEmpty else { return }
-        // A verdict is let through at the bounds: it is what makes room.
-        if !isVerdict {
+        if isBounded {
             let bytes = state.index.byteCount
             guard bytes + batch.rows.count + LetterFrame.headerSize <= options.maximumBytes else {
                 throw .full(bytes: bytes, limit: options.maximumBytes)

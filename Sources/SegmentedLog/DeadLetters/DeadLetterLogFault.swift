@@ -11,6 +11,8 @@ package enum DeadLetterLogFault: Error, Hashable, Sendable, CustomStringConverti
     case tooLarge(bytes: Int, limit: Int)
     /// The rows of a letter are not what was recorded.
     case corruptRows(LetterID)
+    /// The letters of a directory that is being taken over can't be brought over.
+    case adoption(LogFault)
     /// The letter stands elsewhere now, since its file was written anew; a new listing finds it.
     case moved(LetterID)
 
@@ -25,6 +27,7 @@ package enum DeadLetterLogFault: Error, Hashable, Sendable, CustomStringConverti
         case .overlaps(let position): "the letter at \(position) is recorded in part"
         case .tooLarge(let bytes, let limit): "a letter of \(bytes) bytes; a frame holds \(limit)"
         case .corruptRows(let id): "the rows of letter \(id) fail their checksum"
+        case .adoption(let fault): fault.description
         case .moved(let id): "letter \(id) was moved by a compaction"
         }
     }

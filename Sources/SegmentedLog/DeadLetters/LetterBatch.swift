@@ -29,18 +29,33 @@ struct LetterBatch {
 
     /// Takes a letter, unless its positions are in the batch already. Returns false if the batch is full, and then has not taken it.
     mutating func add(_ letter: DeadLetter) -> Bool {
-        if !entries.isEmpty, entries.count >= Self.fullEntries || rows.count + letter.bytes.count > Self.fullRows {
-            return false
-        }
-        let range = letter.first.rawValue..<(letter.last.rawValue + 1)
-        let isRepeat = seen[letter.lane]?.contains(range.lowerBound) ?? false
-        guard !isRepeat else { return true }
-        seen[letter.lane, default: RangeSet()].insert(contentsOf: range)
+        if isFull(for: letter.bytes.count) { return false }
+        guard note(letter.lane, letter.range) else { return true }
         var bare = letter
         bare.bytes = []
         entries.append(.letter(nextID, bare, rowBytes: letter.bytes.count))
         rows += letter.bytes
         nextID += 1
+        return true
+    }
+
+    /// The same for a letter that has a verdict, and of which only the positions are kept.
+    mutating func add(_ lane: LaneKey, _ range: ClosedRange<Offset>, _ verdict: LetterVerdict) -> Bool {
+        if isFull(for: 0) { return false }
+        guard note(lane, range) else { return true }
+        entries.append(.mark(nextID, lane, range, verdict))
+        nextID += 1
+        return true
+    }
+
+    private func isFull(for bytes: Int) -> Bool {
+        !entries.isEmpty && (entries.count >= Self.fullEntries || rows.count + bytes > Self.fullRows)
+    }
+
+    /// False if the positions are in the batch already.
+    private mutating func note(_ lane: LaneKey, _ range: ClosedRange<Offset>) -> Bool {
+        if seen[lane]?.contains(range.lowerBound.rawValue) ?? false { return false }
+        seen[lane, default: RangeSet()].insert(contentsOf: range.lowerBound.rawValue..<(range.upperBound.rawValue + 1))
         return true
     }
 }

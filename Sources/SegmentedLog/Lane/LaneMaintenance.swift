@@ -41,24 +41,27 @@ package struct LaneMaintenance: Sendable {
     /// Removes what is left of a drained lane, whose segments are gone, and the directory if nothing is left in it: sidecars of keys stay until the
     /// window has passed, a quarantine until an operator removes it.
     ///
-    /// - Parameter keepsEnd: the lane may be used again, and its offsets must go on where they ended: its watermarks stay.
+    /// - Parameter keepsEnd: the lane may be used again, and its offsets must go on where they ended: its watermarks stay. They also do for as long as
+    ///   anything else does, since a start that finds the directory would take the lane for one that ended at 0, before its ledger.
     package func removeRest(keepsEnd: Bool) throws(FileFault) {
         let fileSystem = context.fileSystem
         let directory = catalogue.directory
         var isEmpty = !keepsEnd
+        var hasWatermarks = false
         for name in try fileSystem.list(directory) {
             switch LaneFiles.kind(of: name) {
             case .spare:
                 let bytes = try fileSystem.open("\(directory)/\(name)", .read).size()
                 try fileSystem.remove("\(directory)/\(name)")
                 context.budget.release(bytes)
-            case .other where name == LaneFiles.watermarks:
-                if !keepsEnd { try fileSystem.remove("\(directory)/\(name)") }
+            case .other where name == LaneFiles.watermarks: hasWatermarks = true
             case .segment, .keys, .other:
                 isEmpty = false
             }
         }
-        if isEmpty { try fileSystem.remove(directory) }
+        guard isEmpty else { return }
+        if hasWatermarks { try fileSystem.remove("\(directory)/\(LaneFiles.watermarks)") }
+        try fileSystem.remove(directory)
     }
 
     /// Makes a segment file ahead of time, so that the writer's rotation finds one; false if there is one, or no ample room.

@@ -2,7 +2,8 @@
 //
 // - A power cut keeps, sector by sector (512 bytes), the synced content or the one written since, and now and then rubbish in a
 //   sector that was being written. A file's size is that of the last sync or the present one.
-// - Names, of files and of directories, change in order: of the changes of a directory since its last sync a power cut keeps some first ones.
+// - Names, of files and of directories, change in order: of the changes of a directory since its last sync a power cut keeps some first ones. A
+//   rename from one directory into another lasts in both or in neither.
 // - A failed write may have written any first part. A failed sync may have made any of the written sectors lasting and forgets that the others
 //   were ever written: they are read back until the file is opened for writing anew, and are gone after that.
 // - A full disk refuses what would grow a file; a write into reserved space needs none.
@@ -238,9 +239,12 @@ package final class SimulatedDisk: FileSystem, @unchecked Sendable {
         try whole(.rename, path)
         let (directory, name) = try parent(of: path, .rename)
         let (newDirectory, newName) = try parent(of: newPath, .rename)
-        guard case .file(let node)? = directory[name] else { throw fault(.rename, path, 2, "no such file") }
-        directory.set(name, nil)
-        newDirectory.set(newName, .file(node))
+        guard let entry = directory[name] else { throw fault(.rename, path, 2, "no such file") }
+        if case .directory = entry { resolved.removeAll(keepingCapacity: true) }
+        // Within one directory the order of its changes is all there is to say.
+        let move = directory === newDirectory ? nil : DiskDirectory.Move()
+        directory.set(name, nil, move)
+        newDirectory.set(newName, entry, move)
         end(.rename, path, "to \(newPath)")
     }
 
