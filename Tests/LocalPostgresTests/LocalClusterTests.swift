@@ -41,7 +41,12 @@ struct LocalClusterTests {
     /// The old primary goes on by itself, with rows that nobody else has: it comes back without them.
     @Test
     func anOldPrimaryIsRewound() throws {
-        let plan = ClusterPlan(replicas: 1, fsync: false, settings: ["wal_log_hints": "on"])
+        let plan = ClusterPlan(
+            replicas: 1,
+            fsync: false,
+            // pg_rewind asks for both.
+            settings: ["wal_log_hints": "on", "full_page_writes": "on"]
+        )
         let cluster = try LocalCluster.temporary(plan)
         defer { try? cluster.remove() }
         let (old, new) = (cluster.nodes[0], cluster.nodes[1])
