@@ -70,13 +70,15 @@ let package = Package(
         .target(name: "DatabaseSchema", resources: [.embedInCode("sql")], swiftSettings: strict),
         part("LibPQClient", ["Records", "Delivery", "Topology", "DatabaseSchema", "CLibPQ"]),
         part("IngestServer", ["Records", "Instruments", "IngestFormats", "COpenSSL", nioCore, nioPosix, nioSSL, log]),
+        part("ReadProxy", ["Records", "Instruments", "Topology", "PostgresWire", nioCore, nioPosix, nioSSL, log]),
         part("OpsServer", ["Records", "Instruments", hummingbird, nioCore, lifecycle, log]),
         part(
             "ForebayRuntime",
             [
                 "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "DurableQueue",
-                "LibPQClient", "IngestServer", "OpsServer", "COpenSSL", lifecycle, signals, log, yams, nioCore,
-                nioPosix,
+                "LibPQClient", "IngestServer", "PostgresWire", "ReadProxy", "OpsServer", "COpenSSL", lifecycle, signals,
+                log,
+                yams, nioCore, nioPosix,
             ]
         ),
         part("AgentKit", ["CLibPQ", asyncHTTPClient, hdrHistogram, nioCore, nioHTTP1, nioPosix, nioSSL]),
@@ -153,6 +155,7 @@ let package = Package(
         ),
         tests("LocalPostgresTests", ["LocalPostgres"]),
         tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix, nioHTTP1]),
+        tests("ReadProxyTests", ["ReadProxy", "PostgresWire", "Records"]),
         tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),
         tests(
             "ForebayRuntimeTests",
@@ -160,7 +163,7 @@ let package = Package(
         ),
         tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),
         tests("BenchTests", ["bench"]),
-        tests("EndToEndTests", ["LocalPostgres"]),
+        tests("EndToEndTests", ["LocalPostgres", "ProvingGround", "PostgresWire", "Records"]),
         tests("FuzzTests", ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "Topology", "LocalPostgres"]),
     ]
 )

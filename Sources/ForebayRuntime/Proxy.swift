@@ -148,6 +148,16 @@ package struct Proxy: Service {
                 "after": "\(ContinuousClock.now - begun)",
             ]
         )
+        let reads = try await ReadDesk.open(
+            configuration,
+            watch: watch,
+            claims: {
+                let epochs = queue.lanes.active.map { ($0, journal.record(of: $0).epoch) }
+                return Dictionary(uniqueKeysWithValues: epochs.filter { $0.1 > 0 })
+            },
+            eventLoops: Self.eventLoops(System.coreCount),
+            log: named("read")
+        )
         let collector = StatusCollector(
             queue: queue,
             backend: backend,
@@ -157,7 +167,8 @@ package struct Proxy: Service {
             deadLetters: deadLetters,
             tracksReplicas: required > 0,
             watch: watch,
-            crew: crew
+            crew: crew,
+            reads: reads
         )
         let ops = OpsServer(
             host: configuration.ops.listen.host,
@@ -171,7 +182,9 @@ package struct Proxy: Service {
         let failure = await Self.untilShutdown(services) {
             log.notice("stopping: no new requests are taken")
             backend.close()
+            async let readsClosed: Void? = reads?.close(grace: Self.grace)
             await ingest.shutdown(grace: Self.grace)
+            await readsClosed
             crew.stop(grace: Self.grace)
             renewal.stop()
             watch.stop()

@@ -12,6 +12,8 @@ package struct ClusterCheck {
     package var migrations: [Migration]
     /// A replica that is further behind than this gets a warning.
     package var maxLag: Duration
+    /// Connections that the read port may hold to each node; nil where there is no read port.
+    package var readPool: Int?
     /// For each node, and for each question to it.
     package var timeout: Duration
 
@@ -32,6 +34,7 @@ package struct ClusterCheck {
         streams: [Stream],
         migrations: [Migration] = Migration.all,
         maxLag: Duration = .seconds(10),
+        readPool: Int? = nil,
         timeout: Duration = .seconds(5)
     ) {
         self.nodes = nodes
@@ -40,6 +43,7 @@ package struct ClusterCheck {
         self.streams = streams
         self.migrations = migrations
         self.maxLag = maxLag
+        self.readPool = readPool
         self.timeout = timeout
     }
 
@@ -119,12 +123,36 @@ package struct ClusterCheck {
         let subject = "reader on \(node)"
         do {
             let connection = try PostgresConnection(to: node, settings: reader, deadline: .after(timeout))
-            return CheckLine(.ok, subject, "\(connection.user) can log in to \(connection.database)")
+            let finding = "\(connection.user) can log in to \(connection.database)"
+            guard let readPool, let room = try self.room(on: connection), room < readPool else {
+                return CheckLine(.ok, subject, finding)
+            }
+            return CheckLine(
+                .warn,
+                subject,
+                "\(finding), and may have \(room) connections; read.pool_size is \(readPool)",
+                remedy: "raise max_connections or the role's CONNECTION LIMIT, or lower read.pool_size"
+            )
         } catch {
             let fault = NodeFault(error)
             let finding = "\(fault.kind.rawValue): \(fault)"
             return CheckLine(.fail, subject, finding, remedy: Self.remedy(for: fault, user: reader.user))
         }
+    }
+
+    /// How many connections the server and the role allow. Others take from these too.
+    private func room(on connection: PostgresConnection) throws(ConnectionFault) -> Int? {
+        let row = try connection.query(
+            """
+            SELECT least(
+                pg_catalog.current_setting('max_connections')::int
+                    - pg_catalog.current_setting('superuser_reserved_connections')::int,
+                nullif(rolconnlimit, -1))
+            FROM pg_catalog.pg_roles WHERE rolname = current_user
+            """,
+            by: .after(timeout)
+        ).rows.first
+        return row?.integer(0).map { Int($0) }
     }
 
     // MARK: The cluster

@@ -10,6 +10,7 @@ extension StatusSnapshot {
         disk(into: &text)
         delivery(into: &text)
         cluster(into: &text)
+        if let reads { self.reads(reads, into: &text) }
         idempotency(into: &text)
         process(into: &text)
         return text.text
@@ -198,6 +199,44 @@ extension StatusSnapshot {
             "How often a required replica was left behind.",
             .whole(cluster.degradations)
         )
+    }
+
+    private func reads(_ reads: Reads, into text: inout MetricsText) {
+        text.single("read_clients", .gauge, "Clients of the read port.", .whole(reads.clients))
+        text.single("read_clients_waiting", .gauge, "Of these, waiting for a node.", .whole(reads.waiting))
+        let counters: [(String, String, Int)] = [
+            ("read_clients_accepted_total", "Connections to the read port.", reads.clientsAccepted),
+            ("read_clients_refused_total", "Connections beyond a limit.", reads.clientsRefused),
+            ("read_logins_failed_total", "Logins to the read port that failed.", reads.loginsFailed),
+            ("read_transactions_total", "Times a client was given a connection to a node.", reads.transactions),
+            ("read_primary_total", "Of these, to the primary.", reads.primaryReads),
+            ("read_reruns_total", "Statements that were run again on another node.", reads.reruns),
+            ("read_refusals_total", "Transactions that found no node in time.", reads.refusals),
+            ("read_pins_total", "Sessions that kept their connection to a node.", reads.pins),
+            ("read_cancels_total", "Cancel requests that were passed on.", reads.cancels),
+            ("read_backend_faults_total", "Connections to nodes closed for doubt.", reads.backendFaults),
+        ]
+        for (name, help, value) in counters { text.single(name, .counter, help, .whole(value)) }
+        text.histogram(
+            "read_wait_seconds",
+            "Time that a transaction waited for a connection, where it had to.",
+            reads.waitMicroseconds.snapshot,
+            scale: .microseconds,
+            buckets: Self.times
+        )
+        func each(_ name: String, _ kind: MetricsText.Kind, _ help: String, _ value: (ReadNode) -> Int) {
+            text.family(name, kind, help, reads.nodes.map { (["node": $0.node], .whole(value($0))) })
+        }
+        text.family(
+            "read_node_standing",
+            .gauge,
+            "1, with what the node counts as for readers as a label.",
+            reads.nodes.map { (["node": $0.node, "standing": $0.standing], .whole(1)) }
+        )
+        each("read_node_in_use", .gauge, "Connections to the node that clients hold.") { $0.inUse }
+        each("read_node_idle", .gauge, "Connections to the node that nobody holds.") { $0.idle }
+        each("read_node_opened_total", .counter, "Connections to the node that were opened.") { $0.opened }
+        each("read_node_failed_total", .counter, "Connections to the node that could not be opened.") { $0.failed }
     }
 
     private func idempotency(into text: inout MetricsText) {

@@ -18,6 +18,8 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
     package var disk = Disk()
     package var delivery = Delivery()
     package var cluster = Cluster()
+    /// nil where there is no read port.
+    package var reads: Reads?
     package var idempotency = Idempotency()
     package var process = Usage()
 
@@ -190,6 +192,44 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
         package init(node: String, state: String) {
             self.node = node
             self.state = state
+        }
+    }
+
+    /// The read port.
+    package struct Reads: Codable, Hashable, Sendable {
+        package var clients = 0
+        package var clientsAccepted = 0
+        package var clientsRefused = 0
+        package var loginsFailed = 0
+        /// Clients that wait for a connection to a node.
+        package var waiting = 0
+        /// Sessions, where whole sessions are pooled.
+        package var transactions = 0
+        package var primaryReads = 0
+        package var reruns = 0
+        /// Transactions that found no node in time.
+        package var refusals = 0
+        package var pins = 0
+        package var cancels = 0
+        package var backendFaults = 0
+        package var waitMicroseconds = HistogramReading()
+        package var nodes: [ReadNode] = []
+
+        package init() {}
+    }
+
+    package struct ReadNode: Codable, Hashable, Sendable {
+        package var node: String
+        /// `ready`, `behind`, `primary`, `astray`, `foreign` or `away`.
+        package var standing: String
+        package var inUse = 0
+        package var idle = 0
+        package var opened = 0
+        package var failed = 0
+
+        package init(node: String, standing: String) {
+            self.node = node
+            self.standing = standing
         }
     }
 

@@ -35,6 +35,7 @@ package final class Yard {
     package let httpPort: Int
     package let tcpPort: Int
     package let opsPort: Int
+    package let readPort: Int
     /// The node that takes writes; a drill that promotes another one says so.
     package var primary: LocalNode
     package private(set) var proxy: ChildProcess?
@@ -63,6 +64,7 @@ package final class Yard {
         httpPort = try LoopbackPort.free()
         tcpPort = try LoopbackPort.free()
         opsPort = try LoopbackPort.free()
+        readPort = try LoopbackPort.free()
         try cluster.primary.execute("CREATE DATABASE \(Self.database)")
         if !plan.preparation.isEmpty { try query(plan.preparation) }
         try writeConfiguration()
@@ -99,6 +101,7 @@ package final class Yard {
             \(plan.streams)
             retention: { \(plan.retention) }
             ingest: { http: ["127.0.0.1:\(httpPort)"], tcp: ["127.0.0.1:\(tcpPort)"] }
+            read: { listen: ["127.0.0.1:\(readPort)"] }
             ops: { listen: "127.0.0.1:\(opsPort)" }
 
             """

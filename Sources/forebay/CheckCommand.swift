@@ -28,7 +28,7 @@ struct CheckCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let lines = try check().run()
+        let lines = try check().run() + readLines()
         for line in lines {
             print(json ? try jsonLine(line) : text(of: line))
         }
@@ -48,6 +48,31 @@ struct CheckCommand: AsyncParsableCommand {
         return "\(level) \(line.subject): \(line.finding)\(remedy)"
     }
 
+    /// What the configuration alone says of the read port.
+    private func readLines() throws -> [CheckLine] {
+        do {
+            let environment = ProcessInfo.processInfo.environment
+            let configuration = try ForebayConfiguration.load(path: config, environment: environment).configuration
+            guard !configuration.read.listen.isEmpty else { return [] }
+            let count = try configuration.readUserCount()
+            guard count > 0 else {
+                return [
+                    CheckLine(
+                        .warn,
+                        "read port",
+                        "nobody may log in",
+                        remedy: "give postgres.reader a password file, or name users in read.users_file"
+                    )
+                ]
+            }
+            let list = configuration.read.listen.map(\.description).joined(separator: ", ")
+            return [CheckLine(.ok, "read port", "\(count) users may log in on \(list)")]
+        } catch {
+            printError("\(error)")
+            throw ExitCode(78)
+        }
+    }
+
     private func check() throws -> ClusterCheck {
         do {
             let environment = ProcessInfo.processInfo.environment
@@ -59,6 +84,7 @@ struct CheckCommand: AsyncParsableCommand {
                 reader: try postgres.connection(as: postgres.reader),
                 streams: configuration.streams.map { ClusterCheck.Stream(name: $0.name, table: $0.table) },
                 maxLag: configuration.read.maxLag,
+                readPool: configuration.read.listen.isEmpty ? nil : configuration.read.poolSize,
                 timeout: postgres.connectTimeout
             )
         } catch {

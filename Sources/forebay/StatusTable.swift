@@ -49,6 +49,7 @@ struct StatusTable {
             if let fault = lane.fault { lines.append("lane \(lane.lane): \(fault)") }
         }
         if !now.cluster.nodes.isEmpty { lines += [""] + nodes }
+        if let reads = now.reads { lines += [""] + table(of: reads) }
         if now.delivery.lostEvents > 0 {
             lines.append(
                 "\(whole(now.delivery.lostEvents)) events are lost or were skipped by order: see forebay dlq ls"
@@ -84,6 +85,23 @@ struct StatusTable {
             lines.append("DEGRADED: the budget was used up, and what the primary alone holds is trimmed")
         }
         return lines
+    }
+
+    private func table(of reads: StatusSnapshot.Reads) -> [String] {
+        [
+            "reads: clients \(whole(reads.clients)), waiting \(whole(reads.waiting))"
+                + "   transactions \(whole(reads.transactions)), on the primary \(whole(reads.primaryReads))"
+                + "   run again \(whole(reads.reruns))   refused \(whole(reads.refusals))"
+        ]
+            + table(
+                ["node", "for readers", "in use", "idle", "opened", "failed"],
+                reads.nodes.map { node in
+                    [
+                        node.node, node.standing, whole(node.inUse), whole(node.idle), whole(node.opened),
+                        whole(node.failed),
+                    ]
+                }
+            )
     }
 
     private var health: String {

@@ -19,10 +19,11 @@ struct ImportDirectionTests {
         "DurableQueue": ["Records", "Instruments", "SegmentedLog"],
         "LibPQClient": ["Records", "Delivery", "Topology", "DatabaseSchema", "CLibPQ"],
         "IngestServer": ["Records", "Instruments", "IngestFormats", "COpenSSL"],
+        "ReadProxy": ["Records", "Instruments", "Topology", "PostgresWire"],
         "OpsServer": ["Records", "Instruments"],
         "ForebayRuntime": [
             "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "DurableQueue",
-            "LibPQClient", "IngestServer", "OpsServer", "COpenSSL",
+            "LibPQClient", "IngestServer", "PostgresWire", "ReadProxy", "OpsServer", "COpenSSL",
         ],
         "AgentKit": ["CLibPQ"],
         "SimulationKit": ["Records", "SegmentedLog", "Delivery", "Topology", "CChecksum"],

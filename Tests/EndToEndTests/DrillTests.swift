@@ -86,7 +86,7 @@ struct DrillTests {
     }
 
     /// Where this build's executables are: beside the test bundle.
-    private static let programs: URL? = {
+    static let programs: URL? = {
         var folder = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
         while folder.path() != "/" {
             if FileManager.default.isExecutableFile(atPath: folder.appending(path: "drill").path()) { return folder }

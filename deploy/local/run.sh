@@ -14,6 +14,7 @@ set +a
 
 http=${FOREBAY_INGEST_HTTP:-127.0.0.1:4318}
 ops=${FOREBAY_OPS_LISTEN:-127.0.0.1:8480}
+read=${FOREBAY_READ_LISTEN:-127.0.0.1:6432}
 
 cat >.forebay/forebay.yaml <<YAML
 # Written by \`make run\` for the local cluster; deploy/forebay.yaml explains every key.
@@ -30,6 +31,8 @@ streams:
 ingest:
   http: ["$http"]
   tcp: ["${FOREBAY_INGEST_TCP:-127.0.0.1:5170}"]
+read:
+  listen: ["$read"]
 ops:
   listen: "$ops"
 YAML
@@ -62,8 +65,10 @@ Send an event:
     "status_code": 200, "latency_ms": 12.5, "client_ip": "192.0.2.7", "tags": {"region": "eu"}}'
 
 Read it:
-  psql "host=$PGHOST port=$PGPORT dbname=$PGDATABASE user=apm_reader passfile=$PWD/.forebay/pgpass" \\
+  PGPASSWORD=$(cat $FOREBAY_POSTGRES_READER_PASSWORD_FILE) \\
+    psql "host=${read%:*} port=${read##*:} dbname=$PGDATABASE user=apm_reader" \\
     -c 'SELECT time, service, endpoint, status_code, latency_ms FROM apirequests ORDER BY time DESC LIMIT 5'
+  (From a replica, through Forebay; any client of PostgreSQL can connect there as apm_reader.)
 
 Look around:
   http://$ops/                             the dashboard

@@ -33,6 +33,8 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
         var lastPrimary: NodeAddress?
         /// What all replicas were once seen to hold, together.
         var horizons: [LaneKey: Offset] = [:]
+        /// Queues of others that readers have asked about, and when last.
+        var guests: [QueueID: Duration] = [:]
     }
 
     let primaryChanges = Counter()
@@ -49,6 +51,7 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
     private let deciding = Mutex(())
     private let threads = Mutex<[OwnedThread]>([])
     private let listener = Mutex<(@Sendable (PrimaryChoice) -> Void)?>(nil)
+    private let spectator = Mutex<(@Sendable (Look) -> Void)?>(nil)
 
     /// How long a node is left alone while there is something to learn, and while there is not.
     private static let shortPause = Duration.milliseconds(50)
@@ -99,6 +102,22 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
             }
             threads.withLock { $0.append(thread) }
         }
+    }
+
+    /// The nodes as they stand after an observation, for whoever routes by them.
+    struct Look: Sendable {
+        /// nil for a node that said nothing, or not lately.
+        var nodes: [(node: NodeAddress, state: NodeState?)]
+        var choice: PrimaryChoice
+        var memory: ClusterMemory?
+        /// The node that was observed now, if it answered.
+        var answered: NodeAddress?
+        var at: Duration
+    }
+
+    /// - Parameter spectator: told of every observation, one after the other, on the nodes' threads; must not block.
+    func show(to spectator: @escaping @Sendable (Look) -> Void) {
+        self.spectator.withLock { $0 = spectator }
     }
 
     func stop() {
@@ -162,12 +181,34 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
             let (isStopping, calls) = state.withLock { ($0.isStopping, $0.calls) }
             if isStopping { return }
             let lanes = queue.lanes.all
-            note(probe.observe(queues: Set(lanes.map(\.queue))))
+            note(probe.observe(queues: Set(lanes.map(\.queue)).union(guests)))
             let isBehind = settle(lanes)
             let pause = isBehind || isPrimaryUnsure ? Self.shortPause : Self.longPause
             _ = state.wait(until: .after(pause)) { state, _ in state.isStopping || state.calls != calls ? true : nil }
         }
     }
+
+    /// The nodes are to be asked about these queues as well, for some time.
+    func want(_ queues: Set<QueueID>) {
+        let now = clock.now
+        state.withLock { state in
+            for queue in queues where state.guests[queue] != nil || state.guests.count < Self.mostGuests {
+                state.guests[queue] = now
+            }
+        }
+    }
+
+    private var guests: Set<QueueID> {
+        let now = clock.now
+        return state.withLock { state in
+            state.guests = state.guests.filter { now - $0.value < Self.guestTime }
+            return Set(state.guests.keys)
+        }
+    }
+
+    /// Asking about a queue costs a row in each look.
+    private static let mostGuests = 1024
+    private static let guestTime = Duration.seconds(60)
 
     private var isPrimaryUnsure: Bool {
         let now = clock.now
@@ -182,6 +223,7 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
         deciding.withLock { _ in
             let now = clock.now
             for action in state.withLock({ $0.view.note(observation, at: now) }) { perform(action) }
+            if let spectator = spectator.withLock({ $0 }) { spectator(look(after: observation, at: now)) }
             guard settings.adoptsByItself else { return }
             let actions = state.withLock { state in
                 state.view.isWhollyForeign(at: now) ? state.view.adopt(at: now) : nil
@@ -189,6 +231,18 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
             guard let actions else { return }
             log.critical("the cluster was made anew and is taken: retention.on_restore is replay")
             for action in actions { perform(action) }
+        }
+    }
+
+    private func look(after observation: NodeObservation, at now: Duration) -> Look {
+        state.withLock { state in
+            Look(
+                nodes: state.view.nodes.map { ($0, state.view.fresh($0, at: now)) },
+                choice: state.view.choice,
+                memory: state.view.memory,
+                answered: (try? observation.state.get()) == nil ? nil : observation.node,
+                at: now
+            )
         }
     }
 

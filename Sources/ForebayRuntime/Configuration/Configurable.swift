@@ -87,6 +87,8 @@ extension ForebayConfiguration.Retention.OnRestore: ConfigurableChoice {}
 extension ForebayConfiguration.Idempotency.Scope: ConfigurableChoice {}
 extension ForebayConfiguration.Ingest.Auth: ConfigurableChoice {}
 extension ForebayConfiguration.Read.Pool: ConfigurableChoice {}
+extension ForebayConfiguration.Read.LastResort: ConfigurableChoice {}
+extension ForebayConfiguration.Read.Overdue: ConfigurableChoice {}
 extension ForebayConfiguration.Log.Level: ConfigurableChoice {}
 extension ForebayConfiguration.Log.Format: ConfigurableChoice {}
 

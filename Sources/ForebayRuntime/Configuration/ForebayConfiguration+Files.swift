@@ -43,7 +43,27 @@ extension ForebayConfiguration {
                 )
             }
         }
-        var readable = [("ingest.tls.certificate", ingest.tls?.certificate), ("ingest.tls.key", ingest.tls?.key)]
+        if let path = read.usersFile {
+            do {
+                _ = try readUsers()
+                checks.warn(
+                    if: isReadableByOthers(path),
+                    "read.users_file",
+                    "\(path) holds passwords or what stands for them, and others may read it; chmod 600 \(path)."
+                )
+            } catch {
+                checks.expect(
+                    false,
+                    "read.users_file",
+                    found: error.found,
+                    expected: "lines of a name, a space, and a SCRAM verifier or a password"
+                )
+            }
+        }
+        var readable = [
+            ("ingest.tls.certificate", ingest.tls?.certificate), ("ingest.tls.key", ingest.tls?.key),
+            ("read.tls.certificate", read.tls?.certificate), ("read.tls.key", read.tls?.key),
+        ]
         // libpq reads "system" as the authorities that the machine trusts (PostgreSQL manual, section 34.1.2).
         readable.append(("postgres.sslrootcert", postgres.sslrootcert == "system" ? nil : postgres.sslrootcert))
         for case (let key, let path?) in readable where !path.isEmpty {

@@ -193,10 +193,37 @@ extension ForebayConfiguration.Read {
         self.init()
         listen = section.list("listen", listen)
         pool = section.value("pool", pool)
+        poolSize = section.value("pool_size", poolSize)
         maxLag = section.value("max_lag", maxLag)
+        maxLagBytes = section.value("max_lag_bytes", maxLagBytes)
+        lastResort = section.value("last_resort", lastResort)
+        overdue = section.value("overdue", overdue)
         wait = section.value("wait", wait)
         readAfterWriteTTL = section.value("read_after_write_ttl", readAfterWriteTTL, or: "READ_AFTER_WRITE_TTL")
+        usersFile = section.optional("users_file", usersFile)
+        maxConnections = section.value("max_connections", maxConnections)
+        maxConnectionsPerUser = section.value("max_connections_per_user", maxConnectionsPerUser)
+        loginTimeout = section.value("login_timeout", loginTimeout)
+        idleTimeout = section.value("idle_timeout", idleTimeout)
+        transactionIdleTimeout = section.value("transaction_idle_timeout", transactionIdleTimeout)
+        statementTimeout = section.value("statement_timeout", statementTimeout)
+        maxMessage = section.value("max_message", maxMessage)
+        preparedStatements = section.value("prepared_statements", preparedStatements)
+        tls = TLS(reading: section.section("tls"))
         section.refuseUnknownKeys()
+    }
+}
+
+extension ForebayConfiguration.Read.TLS {
+    /// nil if neither the file nor a variable says anything about TLS.
+    fileprivate init?(reading section: ConfigurationSection) {
+        let certificate: String? = section.optional("certificate")
+        let key: String? = section.optional("key")
+        section.refuseUnknownKeys()
+        guard section.isInFile || certificate != nil || key != nil else { return nil }
+        if certificate == nil { section.require("certificate", expected: "the path of a PEM file") }
+        if key == nil { section.require("key", expected: "the path of a PEM file") }
+        self.init(certificate: certificate ?? "", key: key ?? "")
     }
 }
 

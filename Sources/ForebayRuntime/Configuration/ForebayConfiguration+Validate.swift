@@ -309,8 +309,29 @@ extension ForebayConfiguration.Ingest {
 
 extension ForebayConfiguration.Read {
     fileprivate func check(_ checks: inout ConfigurationChecks) {
+        checks.range("read.pool_size", poolSize, 1...10_000)
         checks.range("read.max_lag", maxLag, .zero...(.seconds(86_400)))
+        checks.range("read.max_connections", maxConnections, 1...1_000_000)
+        checks.range("read.max_connections_per_user", maxConnectionsPerUser, 1...1_000_000)
+        checks.range("read.login_timeout", loginTimeout, .milliseconds(100)...(.seconds(300)))
+        checks.range("read.idle_timeout", idleTimeout, .zero...(.seconds(365 * 86_400)))
+        checks.range("read.transaction_idle_timeout", transactionIdleTimeout, .zero...(.seconds(86_400)))
+        checks.range("read.statement_timeout", statementTimeout, .zero...(.seconds(86_400)))
+        checks.range("read.max_message", maxMessage, ByteCount(65_536)...ByteCount(mebibytes: 1023))
+        checks.range("read.prepared_statements", preparedStatements, 1...100_000)
         checks.range("read.wait", wait, .zero...(.seconds(3600)))
         checks.range("read.read_after_write_ttl", readAfterWriteTTL, .zero...(.seconds(86_400)))
+        checks.warn(
+            if: readAfterWriteTTL != .zero,
+            "read.read_after_write_ttl",
+            "Reading one's own writes by time is not served in this version; the key has no effect."
+        )
+        if let address = listen.first(where: { !$0.isLoopback }) {
+            checks.warn(
+                if: tls == nil,
+                "read.tls",
+                "What is read travels to \(address) in plain text; set read.tls unless something in front of it does TLS."
+            )
+        }
     }
 }

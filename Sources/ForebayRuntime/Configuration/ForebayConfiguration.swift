@@ -92,25 +92,6 @@ extension ForebayConfiguration {
         package init() {}
     }
 
-    /// `read:`, the Postgres wire port for readers.
-    package struct Read: Hashable, Sendable {
-        package enum Pool: String, Hashable, Sendable, CaseIterable {
-            case transaction
-            case session
-        }
-
-        package var listen = [NetworkAddress(host: "127.0.0.1", port: 6432)]
-        package var pool = Pool.transaction
-        /// A replica that is further behind is not read from.
-        package var maxLag = Duration.seconds(10)
-        /// How long a statement waits for a replica to show the reader's floor.
-        package var wait = Duration.seconds(2)
-        /// For how long after a write the same identity reads its own writes; zero is never.
-        package var readAfterWriteTTL = Duration.zero
-
-        package init() {}
-    }
-
     /// `log:`, what goes to standard error.
     package struct Log: Hashable, Sendable {
         /// The levels of swift-log, by the same names.

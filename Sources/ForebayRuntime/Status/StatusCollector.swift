@@ -3,6 +3,7 @@ import Glibc
 import IngestServer
 import Instruments
 import OpsServer
+import ReadProxy
 import Records
 import SegmentedLog
 import Topology
@@ -19,6 +20,7 @@ final class StatusCollector: OpsBackend, Sendable {
     private let tracksReplicas: Bool
     private let watch: ClusterWatch
     private let crew: LaneCrew
+    private let reads: ReadDesk?
     private let clock = MonotonicClock()
     private let started: Duration
 
@@ -31,7 +33,8 @@ final class StatusCollector: OpsBackend, Sendable {
         deadLetters: DeadLetterCabinet,
         tracksReplicas: Bool,
         watch: ClusterWatch,
-        crew: LaneCrew
+        crew: LaneCrew,
+        reads: ReadDesk?
     ) {
         self.queue = queue
         self.backend = backend
@@ -43,6 +46,7 @@ final class StatusCollector: OpsBackend, Sendable {
         self.tracksReplicas = tracksReplicas
         self.watch = watch
         self.crew = crew
+        self.reads = reads
         started = clock.now
     }
 
@@ -101,6 +105,7 @@ final class StatusCollector: OpsBackend, Sendable {
         fillDisk(&snapshot.disk, state)
         fillDelivery(&snapshot.delivery)
         fillCluster(&snapshot.cluster)
+        snapshot.reads = reads.map(readStatus)
         snapshot.idempotency.keys = state.knownKeys
         snapshot.idempotency.evictedEarly = queue.metrics.forgottenKeys.value
         snapshot.idempotency.repeats = queue.metrics.repeatedRequests.value
@@ -185,6 +190,35 @@ final class StatusCollector: OpsBackend, Sendable {
             }
             return node
         }
+    }
+
+    private func readStatus(_ desk: ReadDesk) -> StatusSnapshot.Reads {
+        let instruments = desk.port.instruments
+        var reads = StatusSnapshot.Reads()
+        reads.clients = instruments.clients.value
+        reads.clientsAccepted = instruments.clientsAccepted.value
+        reads.clientsRefused = instruments.clientsRefused.value
+        reads.loginsFailed = instruments.loginsFailed.value
+        reads.waiting = instruments.waiting.value
+        reads.transactions = instruments.transactions.value
+        reads.primaryReads = instruments.primaryReads.value
+        reads.reruns = instruments.reruns.value
+        reads.refusals = instruments.refusals.value
+        reads.pins = instruments.pins.value
+        reads.cancels = instruments.cancels.value
+        reads.backendFaults = instruments.backendFaults.value
+        reads.waitMicroseconds = HistogramReading(instruments.waits.snapshot)
+        let standings = desk.routes.standings
+        reads.nodes = zip(watch.sightings, instruments.nodes).enumerated().map { index, entry in
+            let standing = index < standings.count ? standings[index].rawValue : "away"
+            var node = StatusSnapshot.ReadNode(node: entry.0.node.description, standing: standing)
+            node.inUse = entry.1.inUse.value
+            node.idle = entry.1.idle.value
+            node.opened = entry.1.opened.value
+            node.failed = entry.1.failed.value
+            return node
+        }
+        return reads
     }
 
     private func fillDelivery(_ delivery: inout StatusSnapshot.Delivery) {

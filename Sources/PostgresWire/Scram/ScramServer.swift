@@ -25,6 +25,11 @@ package struct ScramServer: Sendable {
         ownNonce = nonceText
     }
 
+    /// The first message has come, and the challenge went out.
+    package var isChallenged: Bool {
+        if case .challenged = state { true } else { false }
+    }
+
     /// The body of SASLInitialResponse: the mechanism's name, and the client's first message.
     ///
     /// - Returns: what AuthenticationSASLContinue carries.

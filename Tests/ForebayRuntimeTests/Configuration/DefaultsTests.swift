@@ -53,13 +53,15 @@ import Testing
             return "\(match.output[1].substring ?? "")\(match.output[2].substring ?? "")"
         }
         let configuration = try load(text.joined(separator: "\n")).configuration
-        #expect(uncovered == 10)
+        #expect(uncovered == 12)
         #expect(configuration.queue.encryption?.keys.count == 2)
         #expect(configuration.postgres.sslrootcert == "/etc/forebay/postgres-ca.pem")
         #expect(configuration.streams[0].rename == [.init(field: "status", column: "status_code")])
         #expect(configuration.streams[0].constants == [.init(column: "service", value: "web")])
         #expect(configuration.streams[0].extra == "tags")
         #expect(configuration.ingest.tls != nil)
+        #expect(configuration.read.tls != nil)
+        #expect(configuration.read.usersFile == "/etc/forebay/readers")
     }
 
     private func sample() throws -> String {

@@ -1,0 +1,60 @@
+import DurableQueue
+import Logging
+import NIOCore
+import NIOPosix
+import ReadProxy
+import Records
+import Synchronization
+import Topology
+
+/// The read port beside the rest of the proxy: its loops, and the way from the watch to its routing.
+final class ReadDesk: Sendable {
+    let port: ReadProxy
+    let routes: ReadRoutes
+    private let loops: MultiThreadedEventLoopGroup
+
+    private init(port: ReadProxy, routes: ReadRoutes, loops: MultiThreadedEventLoopGroup) {
+        self.port = port
+        self.routes = routes
+        self.loops = loops
+    }
+
+    /// nil where the configuration wants no read port.
+    static func open(
+        _ configuration: ForebayConfiguration,
+        watch: ClusterWatch,
+        claims: @escaping @Sendable () -> [LaneKey: Int64],
+        eventLoops: Int,
+        log: Logger
+    ) async throws -> ReadDesk? {
+        guard !configuration.read.listen.isEmpty else { return nil }
+        let users = try configuration.readUsers()
+        if users.count == 0 {
+            log.warning(
+                "nobody may log in to the read port: postgres.reader has no password, and there is no read.users_file"
+            )
+        }
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: eventLoops)
+        let port = try await ReadProxy.start(
+            configuration: configuration.readConfiguration(),
+            users: users,
+            eventLoopGroup: loops,
+            instruments: ReadInstruments(nodes: configuration.postgres.nodes.count),
+            logger: log,
+            watch: ReadWatch(look: { watch.lookAgain() }, want: { watch.want($0) })
+        )
+        let routes = ReadRoutes(bounds: configuration.readBounds, claims: claims) { port.route($0) }
+        watch.show { routes.take($0) }
+        log.notice(
+            "reads are served",
+            metadata: ["postgres": "\(port.addresses.map(\.description).joined(separator: ","))"]
+        )
+        return ReadDesk(port: port, routes: routes, loops: loops)
+    }
+
+    func close(grace: Duration) async {
+        await port.shutdown(grace: grace)
+        // Fails only if it was done before.
+        try? await loops.shutdownGracefully()
+    }
+}

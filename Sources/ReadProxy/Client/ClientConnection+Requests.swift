@@ -1,0 +1,359 @@
+import NIOCore
+import PostgresWire
+import Records
+
+/// What a client may send once it is let in.
+extension ClientConnection {
+    /// Deals with a message. False if it has to wait, or the connection is closed.
+    func handle(_ tag: UInt8, _ message: ByteBuffer) -> Bool {
+        if skipsToSync {
+            switch tag {
+            case FrontendTag.sync:
+                skipsToSync = false
+                write(.readyForQuery(.idle))
+                return true
+            case FrontendTag.terminate: break
+            default: return true
+            }
+        }
+        do {
+            switch tag {
+            case FrontendTag.query: return try query(message)
+            case FrontendTag.parse: return try parse(message)
+            case FrontendTag.bind: return try bind(message)
+            case FrontendTag.describe: return try describe(message)
+            case FrontendTag.execute: return pass(message, expecting: .execute)
+            case FrontendTag.close: return try close(message)
+            case FrontendTag.sync: return sync(message)
+            case FrontendTag.flush:
+                backend?.write(message)
+                return true
+            // The rest of a COPY that the server has refused; it drops these too.
+            case FrontendTag.copyData, FrontendTag.copyDone, FrontendTag.copyFail: return true
+            case FrontendTag.terminate:
+                close()
+                return false
+            case FrontendTag.functionCall:
+                end(Report(.fatal, "0A000", "function calls of the protocol are not served by the read port"))
+                return false
+            default: throw WireFault.unknownTag(tag)
+            }
+        } catch {
+            end(Report(.fatal, "08P01", "\(error)"))
+            return false
+        }
+    }
+
+    // MARK: Simple
+
+    private func query(_ message: ByteBuffer) throws -> Bool {
+        let traits = message.withUnsafeReadableBytes { bytes in
+            StatementTraits(of: UnsafeRawBufferPointer(rebasing: bytes[MessageHeader.bytes...]))
+        }
+        if traits.contains(.own) || traits.contains(.writes) {
+            guard backend?.exchange.isEmpty ?? true else {
+                // Its turn is behind what the backend still answers.
+                end(Self.refusal)
+                return false
+            }
+            if traits.contains(.own) {
+                answerOwn(message)
+            } else {
+                write(.error(Self.refusal))
+            }
+            write(.readyForQuery(backend?.exchange.status ?? .idle))
+            return true
+        }
+        guard hasBackend(), let backend else { return false }
+        if !traits.isEmpty { note(traits) }
+        remember(message)
+        // A simple query does away with the unnamed statement.
+        unnamed.clear()
+        unnamedIsThere = false
+        backend.exchange.expect(.query)
+        backend.write(message)
+        return true
+    }
+
+    private static let refusal = Report(
+        .error,
+        "25006",
+        "the read port serves read-only transactions",
+        hint: "Write through Forebay's ingest, or connect to the primary itself."
+    )
+
+    /// Carries out a statement about a setting of Forebay's own; no server sees it.
+    private func answerOwn(_ message: ByteBuffer) {
+        let text = String(decoding: message.readableBytesView.dropFirst(MessageHeader.bytes).dropLast(), as: UTF8.self)
+        do throws(OwnSetting.Fault) {
+            switch try OwnSetting(parsing: text) {
+            case .show:
+                let value = floor.map(\.description).joined(separator: ",")
+                write(
+                    .rowDescription([.init(name: OwnSetting.name)]),
+                    .dataRow([Array(value.utf8)]),
+                    .commandComplete(tag: "SHOW")
+                )
+            case .set(let positions):
+                guard backend == nil else {
+                    let why = isPinned || loop.configuration.pooling == .session
+                    return write(
+                        .error(
+                            why
+                                ? Report(.error, "0A000", "a session that keeps its node can't wait for others")
+                                : Report(.error, "25001", "\(OwnSetting.name) can't be set inside of a transaction")
+                        )
+                    )
+                }
+                floor = positions
+                loop.want(positions)
+                write(.commandComplete(tag: "SET"))
+            }
+        } catch {
+            write(.error(Self.report(error)))
+        }
+    }
+
+    static func positions(_ text: String) throws(Report) -> [Position] {
+        do throws(OwnSetting.Fault) {
+            return try OwnSetting.positions(text)
+        } catch {
+            throw report(error)
+        }
+    }
+
+    private static func report(_ fault: OwnSetting.Fault) -> Report {
+        switch fault {
+        case .form:
+            Report(
+                .error,
+                "0A000",
+                "Forebay has only the setting \(OwnSetting.name), in a statement of its own",
+                hint:
+                    "SET \(OwnSetting.name) = '<receipt>[,<receipt>…]', RESET \(OwnSetting.name), SHOW \(OwnSetting.name)"
+            )
+        case .receipt(let text):
+            Report(.error, "22023", "\"\(text)\" is not a receipt", hint: "Receipts come with the answers of ingest.")
+        case .tooMany(let limit): Report(.error, "54000", "more than \(limit) receipts")
+        }
+    }
+
+    private func note(_ traits: StatementTraits) {
+        if traits.contains(.pins) || traits.contains(.deallocates) { pin() }
+        if traits.contains(.settings) { touchesSettings = true }
+    }
+
+    // MARK: Extended
+
+    private func pass(_ message: ByteBuffer, expecting kind: Exchange.Kind) -> Bool {
+        guard hasBackend(), let backend else { return false }
+        remember(message)
+        backend.exchange.expect(kind)
+        backend.write(message)
+        return true
+    }
+
+    private func sync(_ message: ByteBuffer) -> Bool {
+        if backend == nil {
+            // Nothing was asked.
+            write(.readyForQuery(.idle))
+            return true
+        }
+        return pass(message, expecting: .sync)
+    }
+
+    private func parse(_ message: ByteBuffer) throws -> Bool {
+        let (name, tail) = try Self.texts(1, of: message, tag: FrontendTag.parse)
+        guard hasBackend(), let backend else { return false }
+        remember(message)
+        let traits = {
+            let end = tail.firstIndex(of: 0) ?? tail.endIndex
+            return message.withUnsafeReadableBytes { bytes in
+                let start = tail.startIndex - message.readerIndex
+                return StatementTraits(
+                    of: UnsafeRawBufferPointer(rebasing: bytes[start..<start + (end - tail.startIndex)])
+                )
+            }
+        }
+        guard !name[0].isEmpty else {
+            let seen = traits()
+            if seen.contains(.own) { return refuseParse(backend) }
+            if !seen.isEmpty { note(seen) }
+            unnamed.clear()
+            unnamed.writeBytes(tail)
+            unnamedIsThere = true
+            backend.exchange.expect(.parse)
+            backend.write(message)
+            return true
+        }
+        let statement = loop.shelf.statement(tail: tail, traits: traits())
+        if statement.traits.contains(.own) { return refuseParse(backend) }
+        statements[name[0]] = statement
+        if backend.knows(statement) {
+            backend.exchange.expect(.knownParse, statement, name: name[0])
+            backend.answerOwn(to: self)
+        } else {
+            backend.makeRoom()
+            backend.exchange.expect(.parse, statement, name: name[0])
+            backend.prepare(statement)
+        }
+        return true
+    }
+
+    /// Among other messages of a batch an error has its place, which only the server keeps: it is given a statement that it refuses.
+    private func refuseParse(_ backend: BackendConnection) -> Bool {
+        var writer = WireWriter()
+        let text = "forebay_serves_its_own_settings_in_simple_queries_only"
+        FrontendMessage.parse(.init(query: Array(text.utf8))).encode(into: &writer)
+        backend.exchange.expect(.parse)
+        backend.write(ByteBuffer(bytes: writer.bytes))
+        return true
+    }
+
+    private func bind(_ message: ByteBuffer) throws -> Bool {
+        let (names, tail) = try Self.texts(2, of: message, tag: FrontendTag.bind)
+        guard hasBackend(), let backend else { return false }
+        remember(message)
+        let statement = statement(named: names[1], on: backend)
+        if let statement { note(statement.traits) }
+        backend.exchange.expect(.bind)
+        if names[1].isEmpty, unnamedIsThere {
+            backend.write(message)
+            return true
+        }
+        let serverName = statement?.serverName ?? Self.strange(names[1])
+        let portal = names[0].utf8
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(MessageHeader.bytes + portal.count + serverName.count + 2 + tail.count)
+        buffer.writeInteger(FrontendTag.bind)
+        buffer.writeInteger(Int32(4 + portal.count + serverName.count + 2 + tail.count))
+        buffer.writeBytes(portal)
+        buffer.writeInteger(0 as UInt8)
+        buffer.writeBytes(serverName)
+        buffer.writeInteger(0 as UInt8)
+        buffer.writeBytes(tail)
+        backend.write(buffer)
+        return true
+    }
+
+    private func describe(_ message: ByteBuffer) throws -> Bool {
+        let (target, name) = try Self.target(of: message, tag: FrontendTag.describe)
+        guard target == .statement else { return pass(message, expecting: .describe) }
+        guard hasBackend(), let backend else { return false }
+        remember(message)
+        let statement = statement(named: name, on: backend)
+        backend.exchange.expect(.describe)
+        if name.isEmpty, unnamedIsThere {
+            backend.write(message)
+        } else {
+            var writer = WireWriter()
+            writer.message(FrontendTag.describe) { writer in
+                writer.byte(FrontendMessage.Target.statement.rawValue)
+                writer.append(statement?.serverName ?? Self.strange(name))
+                writer.byte(0)
+            }
+            backend.write(ByteBuffer(bytes: writer.bytes))
+        }
+        return true
+    }
+
+    private func close(_ message: ByteBuffer) throws -> Bool {
+        let (target, name) = try Self.target(of: message, tag: FrontendTag.close)
+        guard target == .statement else { return pass(message, expecting: .closePortal) }
+        guard hasBackend(), let backend else { return false }
+        remember(message)
+        backend.exchange.expect(.closeStatement, name.isEmpty ? nil : statements[name], name: name)
+        backend.answerOwn(to: self)
+        return true
+    }
+
+    /// The statement that a client means by a name, prepared on the backend; nil if there is none, or it is the unnamed one.
+    private func statement(named name: String, on backend: BackendConnection) -> PreparedStatement? {
+        if name.isEmpty {
+            if !unnamedIsThere, unnamed.readableBytes > 0 { sendUnnamed(to: backend) }
+            return nil
+        }
+        guard let statement = statements[name] else { return nil }
+        if !backend.knows(statement) {
+            backend.makeRoom()
+            backend.exchange.expect(.ownParse, statement)
+            backend.prepare(statement)
+        }
+        return statement
+    }
+
+    /// The name of a statement that the client has not prepared over the protocol. It may have by SQL, on a backend that it keeps; but what others have
+    /// prepared on a backend is not the client's, so names of ours and the unnamed one become a name that nobody has.
+    private static func strange(_ name: String) -> [UInt8] {
+        name.isEmpty || name.hasPrefix(PreparedStatement.prefix) ? Array("(unknown)".utf8) : Array(name.utf8)
+    }
+
+    private func sendUnnamed(to backend: BackendConnection) {
+        var buffer = ByteBuffer()
+        buffer.writeInteger(FrontendTag.parse)
+        buffer.writeInteger(Int32(4 + 1 + unnamed.readableBytes))
+        buffer.writeInteger(0 as UInt8)
+        buffer.writeImmutableBuffer(unnamed)
+        backend.exchange.expect(.ownParse)
+        backend.write(buffer)
+        unnamedIsThere = true
+    }
+
+    // MARK: What came of it
+
+    /// An answer of ours was given.
+    func happened(_ expected: Exchange.Expected) {
+        guard expected.kind == .closeStatement, let name = expected.name else { return }
+        if name.isEmpty {
+            unnamed.clear()
+            unnamedIsThere = false
+        } else if let statement = expected.statement, statements[name] === statement {
+            statements[name] = nil
+        }
+    }
+
+    /// The server has skipped something because of an error before it, or refused it.
+    func didNotHappen(_ expected: Exchange.Expected) {
+        switch expected.kind {
+        case .parse, .knownParse:
+            if let name = expected.name, statements[name] === expected.statement { statements[name] = nil }
+            if expected.name == nil {
+                unnamed.clear()
+                unnamedIsThere = false
+            }
+        case .ownParse: if expected.statement == nil { unnamedIsThere = false }
+        case .query, .ownQuery, .bind, .describe, .execute, .closeStatement, .closePortal, .ownClose, .sync: break
+        }
+    }
+
+    // MARK: Fields
+
+    /// The texts at the beginning of a message's body, and what follows them.
+    private static func texts(
+        _ count: Int,
+        of message: ByteBuffer,
+        tag: UInt8
+    ) throws -> (texts: [String], tail: ByteBufferView) {
+        let (texts, offset) = try message.withUnsafeReadableBytes { bytes in
+            var reader = WireReader(UnsafeRawBufferPointer(rebasing: bytes[MessageHeader.bytes...]), tag: tag)
+            var texts: [String] = []
+            for _ in 0..<count { texts.append(try reader.text()) }
+            return (texts, reader.offset)
+        }
+        let view = message.readableBytesView
+        return (texts, view[view.index(view.startIndex, offsetBy: MessageHeader.bytes + offset)...])
+    }
+
+    private static func target(
+        of message: ByteBuffer,
+        tag: UInt8
+    ) throws -> (target: FrontendMessage.Target, name: String) {
+        let decoded = try message.withUnsafeReadableBytes { bytes in
+            try FrontendMessage(tag: tag, body: UnsafeRawBufferPointer(rebasing: bytes[MessageHeader.bytes...]))
+        }
+        switch decoded {
+        case .describe(let target, let name), .close(let target, let name): return (target, name)
+        default: throw WireFault.unknownTag(tag)
+        }
+    }
+}

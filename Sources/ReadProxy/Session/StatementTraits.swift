@@ -1,0 +1,133 @@
+/// What a statement may leave behind in a session, as far as its words tell.
+struct StatementTraits: OptionSet {
+    let rawValue: UInt8
+
+    /// The session's settings may be other ones afterwards.
+    static let settings = StatementTraits(rawValue: 1)
+    /// Something stays in the backend that can't be carried to another one.
+    static let pins = StatementTraits(rawValue: 2)
+    /// Asks for transactions that write.
+    static let writes = StatementTraits(rawValue: 4)
+    /// Prepared statements go with it.
+    static let deallocates = StatementTraits(rawValue: 8)
+    /// Names a setting or a view of Forebay's own.
+    static let own = StatementTraits(rawValue: 16)
+
+    /// Looks at the words of a text of one or more statements, in any encoding that keeps ASCII.
+    ///
+    /// It errs on the side of caution: a word that happens to stand where it means nothing may cost a pinned session, and no more. What a
+    /// function does inside of the server is not seen.
+    init(of text: UnsafeRawBufferPointer) {
+        var traits: StatementTraits = []
+        var lexer = SQLWords(text)
+        var first = Word.other
+        var second: Word?
+        var isFirst = true
+        while let token = lexer.next() {
+            switch token {
+            case .end:
+                isFirst = true
+                second = nil
+            case .other:
+                if !isFirst, second == nil { second = .other }
+            case .word(let range):
+                let word = Word(UnsafeRawBufferPointer(rebasing: text[range]))
+                if isFirst {
+                    first = word
+                    isFirst = false
+                    traits.formUnion(Self.of(first: word))
+                    continue
+                }
+                let isSecond = second == nil
+                if isSecond { second = word }
+                traits.formUnion(Self.of(word, after: first, isSecond: isSecond))
+                // A setting of an extension's or of the client's own making, which the list of settings need not show.
+                let isQualified = range.upperBound < text.count && text[range.upperBound] == UInt8(ascii: ".")
+                if isQualified, first == .set || first == .reset, word != .forebay { traits.formUnion(.pins) }
+                // These end with the transaction.
+                let isPassing = word == .local || word == .transaction || word == .constraints
+                if first == .set, isSecond, !isPassing { traits.formUnion(.settings) }
+            }
+        }
+        self = traits
+    }
+
+    init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    private static func of(first word: Word) -> StatementTraits {
+        switch word {
+        case .reset: .settings
+        case .discard: [.settings, .deallocates]
+        case .deallocate: .deallocates
+        case .prepare, .listen, .unlisten, .load, .do, .call: .pins
+        default: []
+        }
+    }
+
+    private static func of(_ word: Word, after first: Word, isSecond: Bool) -> StatementTraits {
+        switch word {
+        case .setConfig, .advisoryLock, .dblinkConnect: .pins
+        case .hold: first == .declare ? .pins : []
+        case .temporary: first == .create || first == .select || first == .with ? .pins : []
+        case .role, .authorization: first == .set || first == .reset ? .pins : []
+        case .readOnlyDefault: first == .set || first == .reset ? .writes : []
+        case .write: first == .set ? .writes : []
+        case .forebay: first == .set || first == .reset || first == .show ? .own : []
+        default: []
+        }
+    }
+
+    /// The words that tell something.
+    private enum Word {
+        case set, reset, discard, deallocate, prepare, listen, unlisten, load, `do`, call, declare, create, select, with
+        case show, local, transaction, constraints, role, authorization, hold, temporary, setConfig, advisoryLock
+        case dblinkConnect, readOnlyDefault, write, forebay, other
+
+        init(_ text: UnsafeRawBufferPointer) {
+            func matches(_ word: StaticString) -> Bool {
+                guard word.utf8CodeUnitCount == text.count else { return false }
+                for index in 0..<text.count where text[index] | 0x20 != word.utf8Start[index] | 0x20 { return false }
+                return true
+            }
+            switch text.count {
+            case 2: self = matches("do") ? .do : .other
+            case 3: self = matches("set") ? .set : .other
+            case 4:
+                self =
+                    matches("with")
+                    ? .with
+                    : matches("show")
+                        ? .show
+                        : matches("load")
+                            ? .load
+                            : matches("call")
+                                ? .call
+                                : matches("role")
+                                    ? .role : matches("hold") ? .hold : matches("temp") ? .temporary : .other
+            case 5: self = matches("reset") ? .reset : matches("local") ? .local : matches("write") ? .write : .other
+            case 6:
+                self = matches("select") ? .select : matches("listen") ? .listen : matches("create") ? .create : .other
+            case 7:
+                self =
+                    matches("discard")
+                    ? .discard
+                    : matches("prepare")
+                        ? .prepare : matches("declare") ? .declare : matches("forebay") ? .forebay : .other
+            case 8: self = matches("unlisten") ? .unlisten : .other
+            case 9: self = matches("temporary") ? .temporary : .other
+            case 10: self = matches("deallocate") ? .deallocate : matches("set_config") ? .setConfig : .other
+            case 11: self = matches("transaction") ? .transaction : matches("constraints") ? .constraints : .other
+            case 13: self = matches("authorization") ? .authorization : .other
+            case 14: self = matches("dblink_connect") ? .dblinkConnect : .other
+            case 16: self = matches("pg_advisory_lock") ? .advisoryLock : .other
+            case 20: self = matches("pg_try_advisory_lock") ? .advisoryLock : .other
+            case 23: self = matches("pg_advisory_lock_shared") ? .advisoryLock : .other
+            case 27: self = matches("pg_try_advisory_lock_shared") ? .advisoryLock : .other
+            case 29: self = matches("default_transaction_read_only") ? .readOnlyDefault : .other
+            default: self = .other
+            }
+        }
+    }
+}
