@@ -65,7 +65,7 @@ final class DeliveryWorld {
     /// The next flushes go wrong in these ways; claims go well meanwhile, unless it is a claim's fault.
     func breakNext(_ breaks: SimulatedSession.Break...) {
         var left = breaks[...]
-        session.nextBreak = { [session] in
+        session.nextBreak = { [unowned self] in
             guard let next = left.first else { return nil }
             if case .server(_, .claiming) = next {
                 return left.popFirst()
