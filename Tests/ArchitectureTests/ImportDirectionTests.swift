@@ -16,7 +16,7 @@ struct ImportDirectionTests {
         "Delivery": ["Records"],
         "Topology": ["Records"],
         "PostgresWire": ["COpenSSL"],
-        "DurableQueue": ["Records", "Instruments", "SegmentedLog"],
+        "DurableQueue": ["Records", "Instruments", "SegmentedLog", "CScheduling"],
         "LibPQClient": ["Records", "Delivery", "Topology", "DatabaseSchema", "CLibPQ"],
         "IngestServer": ["Records", "Instruments", "IngestFormats", "COpenSSL"],
         "OpsServer": ["Records", "Instruments"],
@@ -24,7 +24,7 @@ struct ImportDirectionTests {
             "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "DurableQueue",
             "LibPQClient", "IngestServer", "OpsServer", "COpenSSL",
         ],
-        "AgentKit": ["CLibPQ"],
+        "AgentKit": ["CLibPQ", "CScheduling"],
         "SimulationKit": ["Records", "SegmentedLog", "Delivery", "Topology", "CChecksum"],
         "simulate": ["SimulationKit"],
         "LocalPostgres": [],
@@ -122,7 +122,7 @@ struct ImportDirectionTests {
     }
 
     private var ownModules: Set<String> {
-        Set(Self.allowed.keys).union(["CChecksum", "CFaultPage", "CLZ4", "CLibPQ", "COpenSSL", "CZlib"])
+        Set(Self.allowed.keys).union(["CChecksum", "CFaultPage", "CLZ4", "CLibPQ", "COpenSSL", "CScheduling", "CZlib"])
     }
 
     /// Every target that holds Swift.
