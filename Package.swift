@@ -58,6 +58,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CChecksum"),
+        .target(name: "CScheduling"),
 
         part("Records"),
         part("Instruments"),
@@ -66,7 +67,7 @@ let package = Package(
         part("Delivery", ["Records"]),
         part("Topology", ["Records"]),
         part("PostgresWire", ["COpenSSL"]),
-        part("DurableQueue", ["Records", "Instruments", "SegmentedLog", log]),
+        part("DurableQueue", ["Records", "Instruments", "SegmentedLog", "CScheduling", log]),
         .target(name: "DatabaseSchema", resources: [.embedInCode("sql")], swiftSettings: strict),
         part("LibPQClient", ["Records", "Delivery", "Topology", "DatabaseSchema", "CLibPQ"]),
         part("IngestServer", ["Records", "Instruments", "IngestFormats", "COpenSSL", nioCore, nioPosix, nioSSL, log]),
@@ -81,7 +82,10 @@ let package = Package(
                 yams, nioCore, nioPosix,
             ]
         ),
-        part("AgentKit", ["CLibPQ", asyncHTTPClient, hdrHistogram, nioCore, nioHTTP1, nioPosix, nioSSL]),
+        part(
+            "AgentKit",
+            ["CLibPQ", "CScheduling", asyncHTTPClient, hdrHistogram, nioCore, nioHTTP1, nioPosix, nioSSL]
+        ),
         .executableTarget(
             name: "forebay",
             dependencies: [
@@ -148,7 +152,7 @@ let package = Package(
         tests("TopologyTests", ["Topology", "Records"]),
         tests("PostgresWireTests", ["PostgresWire"]),
         tests("SimulationTests", ["SimulationKit", "Delivery", "SegmentedLog", "Records"]),
-        tests("DurableQueueTests", ["DurableQueue", "SegmentedLog", "Records", "Instruments", log]),
+        tests("DurableQueueTests", ["DurableQueue", "SegmentedLog", "Records", "Instruments", "CScheduling", log]),
         tests(
             "LibPQClientTests",
             ["LibPQClient", "DatabaseSchema", "Delivery", "Topology", "Records", "LocalPostgres"]

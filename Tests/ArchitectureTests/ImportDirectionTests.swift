@@ -16,7 +16,7 @@ struct ImportDirectionTests {
         "Delivery": ["Records"],
         "Topology": ["Records"],
         "PostgresWire": ["COpenSSL"],
-        "DurableQueue": ["Records", "Instruments", "SegmentedLog"],
+        "DurableQueue": ["Records", "Instruments", "SegmentedLog", "CScheduling"],
         "LibPQClient": ["Records", "Delivery", "Topology", "DatabaseSchema", "CLibPQ"],
         "IngestServer": ["Records", "Instruments", "IngestFormats", "COpenSSL"],
         "ReadProxy": ["Records", "Instruments", "Topology", "PostgresWire"],
@@ -25,7 +25,7 @@ struct ImportDirectionTests {
             "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "DurableQueue",
             "LibPQClient", "IngestServer", "PostgresWire", "ReadProxy", "OpsServer", "COpenSSL",
         ],
-        "AgentKit": ["CLibPQ"],
+        "AgentKit": ["CLibPQ", "CScheduling"],
         "SimulationKit": ["Records", "SegmentedLog", "Delivery", "Topology", "CChecksum"],
         "simulate": ["SimulationKit"],
         "LocalPostgres": [],
@@ -123,7 +123,7 @@ struct ImportDirectionTests {
     }
 
     private var ownModules: Set<String> {
-        Set(Self.allowed.keys).union(["CChecksum", "CFaultPage", "CLZ4", "CLibPQ", "COpenSSL", "CZlib"])
+        Set(Self.allowed.keys).union(["CChecksum", "CFaultPage", "CLZ4", "CLibPQ", "COpenSSL", "CScheduling", "CZlib"])
     }
 
     /// Every target that holds Swift.

@@ -7,20 +7,23 @@ package final class OwnedThread: @unchecked Sendable {
 
     private final class Start {
         let name: String
+        let pace: ThreadPace
         let body: @Sendable () -> Void
 
-        init(name: String, body: @escaping @Sendable () -> Void) {
+        init(name: String, pace: ThreadPace, body: @escaping @Sendable () -> Void) {
             self.name = name
+            self.pace = pace
             self.body = body
         }
     }
 
     /// Starts the thread. The name is cut to 15 bytes, which is what the kernel keeps.
-    ///
-    /// It runs under SCHED_BATCH: woken while the processors are busy, it does not push aside the thread that woke it (sched(7)). An event
-    /// loop so goes on reading, and what a lane takes is larger the higher the load; on a free processor it runs at once all the same.
-    package init(name: String, _ body: @escaping @Sendable () -> Void) throws(QueueFault) {
-        let start = Unmanaged.passRetained(Start(name: name, body: body))
+    package init(
+        name: String,
+        pace: ThreadPace = .patient,
+        _ body: @escaping @Sendable () -> Void
+    ) throws(QueueFault) {
+        let start = Unmanaged.passRetained(Start(name: name, pace: pace, body: body))
         let code = pthread_create(
             &handle,
             nil,
@@ -28,7 +31,7 @@ package final class OwnedThread: @unchecked Sendable {
                 guard let argument else { return nil }
                 let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
                 OwnedThread.nameCurrent(String(start.name.prefix(15)))
-                OwnedThread.yieldToLoops()
+                start.pace.adopt()
                 start.body()
                 return nil
             },
@@ -47,15 +50,6 @@ package final class OwnedThread: @unchecked Sendable {
         let bytes = Array(name.utf8)
         _ = write(descriptor, bytes, bytes.count)
         close(descriptor)
-    }
-
-    /// SCHED_BATCH of <linux/sched.h>, which the C library shows to GNU sources only.
-    private static let batchPolicy: Int32 = 3
-
-    private static func yieldToLoops() {
-        var parameters = sched_param()
-        // It only makes things slower if a sandbox forbids it.
-        _ = pthread_setschedparam(pthread_self(), batchPolicy, &parameters)
     }
 
     /// Waits until the thread has ended. Called once.

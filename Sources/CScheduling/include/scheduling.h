@@ -1,0 +1,18 @@
+#ifndef FOREBAY_SCHEDULING_H
+#define FOREBAY_SCHEDULING_H
+
+#include <stdint.h>
+
+/// Asks the scheduler to give the calling thread the processor for `nanoseconds` at a time (0.1 to 100 ms): the slice of
+/// sched_setattr(2), which C libraries before glibc 2.41 do not declare.
+///
+/// The thread's policy becomes SCHED_OTHER, its nice value stays. From Linux 6.12 on, a thread that wakes up pushes aside one
+/// whose slice is longer; earlier kernels ignore the value. Needs no privilege.
+///
+/// Returns 0, or the errno of the call.
+int forebay_set_slice(uint64_t nanoseconds);
+
+/// The calling thread's slice in nanoseconds; 0 if the kernel does not tell.
+uint64_t forebay_get_slice(void);
+
+#endif

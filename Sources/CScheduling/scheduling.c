@@ -1,0 +1,33 @@
+#include "scheduling.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// The first form of the kernel's struct sched_attr, which every kernel since 3.14 takes.
+struct attributes {
+    uint32_t size;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime;
+    uint64_t deadline;
+    uint64_t period;
+};
+
+int forebay_set_slice(uint64_t nanoseconds) {
+    // To both calls 0 is the calling thread, not the process. A nice value may be -1, so errno alone tells of a failure.
+    errno = 0;
+    int nice = getpriority(PRIO_PROCESS, 0);
+    if (errno != 0) return errno;
+    // Policy 0 is SCHED_OTHER.
+    struct attributes attributes = {.size = sizeof attributes, .nice = nice, .runtime = nanoseconds};
+    return syscall(SYS_sched_setattr, 0, &attributes, 0) == 0 ? 0 : errno;
+}
+
+uint64_t forebay_get_slice(void) {
+    struct attributes attributes = {.size = sizeof attributes};
+    return syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) == 0 ? attributes.runtime : 0;
+}

@@ -1,0 +1,31 @@
+import CScheduling
+import Glibc
+
+/// How a thread shares busy processors with others. On a free one every thread runs at once.
+package enum ThreadPace: Sendable, CaseIterable {
+    /// Somebody waits for what the thread does, and it does little at a time: event loops, the lanes' threads.
+    ///
+    /// It takes short slices. Woken while others compute, it pushes aside whoever has a longer one, as every thread has that asked for
+    /// nothing (about 3 ms), PostgreSQL's backends on the same machine among them; it would else wait for the end of their slice, which
+    /// the kernel looks for only 250 times a second. Threads of this pace do not push aside each other: an event loop goes
+    /// on reading, and what a lane takes is larger the higher the load.
+    case prompt
+    /// Nobody waits for the single step: SCHED_BATCH. Woken, it never pushes aside the thread that woke it (sched(7)).
+    case patient
+
+    /// What a step of an event loop or a group commit needs of a processor, and some more.
+    private static let slice: UInt64 = 500_000
+    /// SCHED_BATCH of <linux/sched.h>, which the C library shows to GNU sources only.
+    private static let batchPolicy: Int32 = 3
+
+    /// Makes it the calling thread's. What a sandbox or an old kernel refuses only makes things slower.
+    package func adopt() {
+        switch self {
+        case .prompt:
+            _ = forebay_set_slice(Self.slice)
+        case .patient:
+            var parameters = sched_param()
+            _ = pthread_setschedparam(pthread_self(), Self.batchPolicy, &parameters)
+        }
+    }
+}
