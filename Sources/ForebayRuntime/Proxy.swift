@@ -9,6 +9,7 @@ import OpsServer
 import Records
 import SegmentedLog
 import ServiceLifecycle
+import Synchronization
 import Topology
 import UnixSignals
 
@@ -21,14 +22,26 @@ package struct Proxy: Service {
     /// Of the process: encryption keys may stand in it.
     private let environment: [String: String]
     private let log: Logger
+    private let drain: Drain?
+
+    /// An order to take nothing in, and to end when nothing is left.
+    private struct Drain {
+        var timeout: Duration?
+        var told: @Sendable (DrainWatch.Rest) -> Void
+    }
 
     /// How long requests that were begun may take to be answered at shutdown, and then a flush to end.
     private static let grace = Duration.seconds(10)
 
     package init(_ configuration: ForebayConfiguration, environment: [String: String], log: Logger) {
+        self.init(configuration, environment: environment, log: log, drain: nil)
+    }
+
+    private init(_ configuration: ForebayConfiguration, environment: [String: String], log: Logger, drain: Drain?) {
         self.configuration = configuration
         self.environment = environment
         self.log = log
+        self.drain = drain
     }
 
     /// Runs until SIGTERM or SIGINT, or until a part can't go on.
@@ -37,11 +50,42 @@ package struct Proxy: Service {
         environment: [String: String],
         log: Logger
     ) async throws {
+        try await run(Proxy(configuration, environment: environment, log: log))
+    }
+
+    /// What a drain left.
+    package struct Rest: Hashable, Sendable {
+        /// Rows that are not on the primary and on all required replicas.
+        package var rows: Int
+        /// Dead letters that are pending.
+        package var letters: Int
+        /// Why rows are left.
+        package var reasons: [String]
+    }
+
+    /// Delivers what is in the queue, and takes nothing in. Returns when nothing is left, when the time is over, or after SIGTERM or SIGINT. See <doc:Draining>.
+    package static func drain(
+        _ configuration: ForebayConfiguration,
+        environment: [String: String],
+        log: Logger,
+        within timeout: Duration?
+    ) async throws -> Rest {
+        var closed = configuration
+        closed.ingest.http = []
+        closed.ingest.tcp = []
+        let rest = Mutex(DrainWatch.Rest())
+        let drain = Drain(timeout: timeout) { found in rest.withLock { $0 = found } }
+        try await run(Proxy(closed, environment: environment, log: log, drain: drain))
+        let found = rest.withLock { $0 }
+        return Rest(rows: found.rows, letters: found.letters, reasons: found.reasons)
+    }
+
+    private static func run(_ proxy: Proxy) async throws {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [Proxy(configuration, environment: environment, log: log)],
+                services: [.init(service: proxy, successTerminationBehavior: .gracefullyShutdownGroup)],
                 gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: quiet(log)
+                logger: quiet(proxy.log)
             )
         )
         try await group.run()
@@ -182,7 +226,10 @@ package struct Proxy: Service {
 
         var services: [any Service] = [ops]
         if let tokens { services.append(tokens) }
+        let drained = drain.map { DrainWatch(queue, deadLetters.log, journal, within: $0.timeout) }
+        if let drained { services.append(drained) }
         let failure = await Self.untilShutdown(services) {
+            if let drain, let drained { drain.told(drained.rest) }
             log.notice("stopping: no new requests are taken")
             backend.close()
             async let readsClosed: Void? = reads?.close(grace: Self.grace)

@@ -52,6 +52,7 @@ struct Adopt: ParsableCommand {
                 try capture("rm", ["-rf", dead])
             }
             try retry(yard)
+            try drain(yard)
             return try fleets[rounds - 1].count(after: Array(fleets.prefix(rounds - 1)))
         }
     }
@@ -113,5 +114,34 @@ struct Adopt: ParsableCommand {
         let left = Int(try yard.metric("forebay_dead_letters"))
         guard rows == expected, left == 0 else { throw YardFault("\(rows) of \(expected) rows, \(left) letters left") }
         print("refused \(expected), retried and in PostgreSQL \(rows), each once (its id is the primary key)")
+    }
+
+    /// The last proxy goes away too: `forebay queue drain` says what is left, and ends when it is nothing.
+    private func drain(_ yard: Yard) throws {
+        let line = "{\"id\":1,\"level\":1}\n{\"id\":1,\"level\":1}\n"
+        try yard.cluster.primary.stop(.fast)
+        guard let answer = yard.ingest.post("/v1/ingest/readings", body: line), answer.status == 200 else {
+            throw YardFault("a request was not accepted")
+        }
+        try yard.stopProxy()
+        var statuses = [try drainStatus(yard, "--timeout", "1")]
+        try yard.cluster.primary.start()
+        statuses.append(try drainStatus(yard, "--timeout", "60"))
+        try capture("\(yard.programs)/forebay", ["dlq", "discard", "--all", "--config", yard.configuration])
+        statuses.append(try drainStatus(yard, "--timeout", "60"))
+        // PostgreSQL away; one of the two rows refused by the primary key; nothing left.
+        guard statuses == [1, 3, 0] else { throw YardFault("drain ended with \(statuses), expected [1, 3, 0]") }
+        let there = try yard.query("SELECT count(*) FROM readings WHERE id = 1")
+        guard there == "1" else { throw YardFault("\(there) rows of the one that was drained") }
+        print("drained: status 1 without PostgreSQL, 3 with a dead letter left, 0 with nothing left")
+    }
+
+    private func drainStatus(_ yard: Yard, _ arguments: String...) throws -> Int32 {
+        try ChildProcess(
+            "\(yard.programs)/forebay",
+            ["queue", "drain", "--config", yard.configuration] + arguments,
+            name: "drain",
+            log: "\(yard.directory)/drain.log"
+        ).wait()
     }
 }
