@@ -146,19 +146,13 @@ final class Exercise {
         takeovers.append(ContinuousClock.now - promoted)
     }
 
-    /// Waits until all that is on disk now is committed.
-    func awaitDelivery() throws {
-        let before = Dictionary(uniqueKeysWithValues: try status().lanes.map { ($0.name, $0.durable) })
-        try waitUntil("what was accepted is committed", within: 300) {
-            try status().lanes.allSatisfy { $0.committed >= before[$0.name] ?? 0 }
-        }
-    }
-
-    /// Waits until rows land that are accepted from now on.
+    /// Waits until all that is on disk now is committed, and something that came after it.
     func awaitProgress() throws {
         let before = Dictionary(uniqueKeysWithValues: try status().lanes.map { ($0.name, $0.durable) })
-        try waitUntil("what is accepted lands", within: 120) {
-            try status().lanes.contains { $0.committed > before[$0.name] ?? 0 }
+        try waitUntil("what was accepted is committed, and more of it", within: 300) {
+            let lanes = try status().lanes
+            return lanes.allSatisfy { $0.committed >= before[$0.name] ?? 0 }
+                && lanes.contains { $0.committed > before[$0.name] ?? 0 }
         }
     }
 }
@@ -171,6 +165,8 @@ extension Exercise {
         plan.postgres["wal_log_hints"] = "on"
         // It copies all WAL files of its source.
         plan.postgres["max_wal_size"] = "'256MB'"
+        // A replica looks for its primary again soon.
+        plan.postgres["wal_retrieve_retry_interval"] = "'200ms'"
         return plan
     }
 }

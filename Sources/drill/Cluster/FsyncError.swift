@@ -33,6 +33,9 @@ struct FsyncError: ParsableCommand {
                 exercise.pause.wait(milliseconds: 200...1000)
                 if round % 2 == 0 { try exercise.restartProxy() }
                 disk.recover()
+                try waitUntil("every lane takes events again", within: 60) {
+                    try exercise.status().lanes.allSatisfy { $0.state != "read-only" }
+                }
                 try exercise.awaitProgress()
             }
             print("calls that failed: \(disk.failures)")

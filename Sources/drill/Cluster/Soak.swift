@@ -48,7 +48,9 @@ struct Soak: ParsableCommand {
         plan.queueExtra = "  segment_bytes: 4MiB"
         // What is killed here are processes, not machines: the kernel keeps what they wrote. And checkpoints take no time then.
         plan.postgres["fsync"] = "off"
-        plan.postgres["wal_keep_size"] = "'64MB'"
+        plan.postgres["max_wal_size"] = "'96MB'"
+        plan.postgres["min_wal_size"] = "'32MB'"
+        plan.postgres["wal_keep_size"] = "'48MB'"
         try options.exercise("soak (\(rounds) rounds)", plan, hasSickDisk: true) { exercise in
             guard let disk = exercise.disk else { preconditionFailure("it was asked for") }
             for number in 1...rounds {
@@ -57,13 +59,15 @@ struct Soak: ParsableCommand {
                 let begun = ContinuousClock.now
                 do {
                     try round.run()
+                    let broken = ContinuousClock.now - begun
                     let rows = try round.repair()
-                    if number % countEvery == 0 { try countMeanwhile(exercise) }
+                    let whole = ContinuousClock.now - begun
                     let totals = try exercise.fleet.totals()
                     say(
-                        "round \(number), seed \(seed), \(Int((ContinuousClock.now - begun) / .milliseconds(1))) ms: \(round.story); "
+                        "round \(number), seed \(seed), \(milliseconds(broken)) and repaired \(milliseconds(whole - broken)): \(round.story); "
                             + "sent \(totals.sent), acknowledged \(totals.acknowledged), in PostgreSQL \(rows)"
                     )
+                    if number % countEvery == 0 { try countMeanwhile(exercise) }
                 } catch {
                     throw YardFault(
                         "round \(number) of seed \(seed): \(round.story): \(error)\n"
@@ -75,10 +79,12 @@ struct Soak: ParsableCommand {
         }
     }
 
+    private func milliseconds(_ duration: Duration) -> String { "\(Int(duration / .milliseconds(1))) ms" }
+
     /// What was acknowledged until now has to be there once it is committed, while the agents go on.
     private func countMeanwhile(_ exercise: Exercise) throws {
         let journal = try exercise.fleet.copyJournal()
-        try exercise.awaitDelivery()
+        try exercise.awaitProgress()
         let report = try exercise.fleet.count(whileSending: journal)
         guard report.passes else { throw YardFault("\(report)") }
         say("counted meanwhile: acknowledged \(report.acknowledged), lost \(report.lost), doubled \(report.doubled)")

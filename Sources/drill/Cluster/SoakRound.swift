@@ -153,6 +153,9 @@ struct SoakRound {
     func repair() throws -> Int {
         guard yard.proxy?.isRunning == true else { throw YardFault("the proxy ended by itself; see \(yard.proxyLog)") }
         try yard.waitForIngest(within: 120)
+        try waitUntil("every lane takes events", within: 120) {
+            try exercise.status().lanes.allSatisfy { $0.state != "read-only" }
+        }
         let primary = yard.primary
         try waitUntil("the proxy writes to \(primary.name)", within: 120) {
             try exercise.status().cluster.primary == primary.address
