@@ -28,6 +28,11 @@ extension LocalCluster {
         try node.stop(.fast)
         let file = "\(node.dataDirectory)/postgresql.conf"
         guard let configuration = TextFile.read(file) else { throw LocalPostgresFault("\(file) can't be read") }
+        // First of all, so that the source keeps what it writes while the node is not there yet.
+        try source.execute(
+            "SELECT pg_create_physical_replication_slot('\(node.slot)', true) "
+                + "WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '\(node.slot)')"
+        )
         // Up to version 15, pg_rewind takes the source's timeline from its control file, where a promotion shows with the next
         // checkpoint.
         try source.execute("CHECKPOINT")
@@ -41,10 +46,6 @@ extension LocalCluster {
         )
         // The source's has come with its other files.
         try configure(node, configuration)
-        try source.execute(
-            "SELECT pg_create_physical_replication_slot('\(node.slot)', true) "
-                + "WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '\(node.slot)')"
-        )
         let stream =
             "host=\(source.host) port=\(source.port) user=\(Self.superuser) password=\(superuserPassword) application_name=\(node.name)"
         try write(
@@ -70,7 +71,7 @@ extension LocalCluster {
     package func waitForStream(
         _ node: LocalNode,
         from source: LocalNode,
-        timeout: Duration = .seconds(60)
+        timeout: Duration = .seconds(120)
     ) throws(LocalPostgresFault) {
         try node.waitUntil("\(node.name) to stream from \(source.name)", within: timeout) {
             () throws(LocalPostgresFault) in try streams(node, from: source)

@@ -62,7 +62,7 @@ package final class LocalNode: Sendable {
     // MARK: Life
 
     /// Starts the server and returns once it accepts connections; does nothing if it runs.
-    package func start(timeout: Duration = .seconds(60)) throws(LocalPostgresFault) {
+    package func start(timeout: Duration = .seconds(180)) throws(LocalPostgresFault) {
         if process != nil { return }
         let result = try postgres.run(
             programs.path("pg_ctl"),
@@ -74,7 +74,7 @@ package final class LocalNode: Sendable {
     }
 
     /// Stops the server and returns once it is gone; does nothing if it does not run.
-    package func stop(_ mode: StopMode = .fast, timeout: Duration = .seconds(60)) throws(LocalPostgresFault) {
+    package func stop(_ mode: StopMode = .fast, timeout: Duration = .seconds(180)) throws(LocalPostgresFault) {
         guard process != nil else { return }
         let result = try postgres.run(
             programs.path("pg_ctl"),
@@ -116,7 +116,7 @@ package final class LocalNode: Sendable {
     package func stopReceiving() throws(LocalPostgresFault) {
         try execute("ALTER SYSTEM SET primary_conninfo = ''")
         try execute("SELECT pg_reload_conf()")
-        try waitUntil("\(name) to stop receiving", within: .seconds(10)) { () throws(LocalPostgresFault) in
+        try waitUntil("\(name) to stop receiving", within: .seconds(60)) { () throws(LocalPostgresFault) in
             try execute("SELECT count(*) FROM pg_stat_wal_receiver") == "0"
         }
     }
@@ -125,7 +125,7 @@ package final class LocalNode: Sendable {
     package var isReplica: Bool { access("\(dataDirectory)/standby.signal", F_OK) == 0 }
 
     /// Ends the recovery of a replica, which becomes a primary; returns once it takes writes.
-    package func promote(timeout: Duration = .seconds(60)) throws(LocalPostgresFault) {
+    package func promote(timeout: Duration = .seconds(180)) throws(LocalPostgresFault) {
         try postgres.require(
             programs.path("pg_ctl"),
             ["promote", "-D", dataDirectory, "-w", "-t", "\(timeout.components.seconds)"]

@@ -20,6 +20,8 @@ package final class Yard {
         package var retention = "min_age: 0s"
         /// SQL that the database is given before `forebay init`.
         package var preparation = ""
+        /// How long the proxy may take from its start until ingest accepts, where a drill looks at that.
+        package var startLimit = Duration.seconds(1)
 
         package init(replicas: Int = 0) {
             self.replicas = replicas
@@ -129,18 +131,25 @@ package final class Yard {
 
     /// Waits until every stream's table has been read once; from then on the proxy needs PostgreSQL for nothing but delivery.
     package func waitForStreams() throws {
-        try waitUntil("the streams' tables have been read", within: 30) { ops.get("/readyz")?.status == 200 }
+        try waitUntil("the streams' tables have been read", within: 120) { ops.get("/readyz")?.status == 200 }
     }
 
     /// Waits until ingest accepts, and returns how long that took.
     @discardableResult
-    package func waitForIngest(within seconds: Double = 30) throws -> Duration {
+    package func waitForIngest(within seconds: Double = 120) throws -> Duration {
         let begun = ContinuousClock.now
         try waitUntil("ingest accepts", within: seconds) {
             guard proxy?.isRunning == true else { throw YardFault("the proxy ended by itself; see \(proxyLog)") }
             return ingest.get("/healthz")?.status == 200
         }
         return ContinuousClock.now - begun
+    }
+
+    /// Holds the time that a start took against the plan.
+    package func checkStart(_ start: Duration) throws {
+        guard start < plan.startLimit else {
+            throw YardFault("the proxy accepted only after \(start), not within \(plan.startLimit); see \(proxyLog)")
+        }
     }
 
     package func stopProxy() throws {

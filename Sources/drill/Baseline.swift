@@ -21,7 +21,7 @@ struct Baseline: ParsableCommand {
             let fleet = try AgentFleet(yard, options)
             sleep(UInt32(seconds))
             print(try fleet.finish())
-            try yard.waitForDrain(within: 120)
+            try yard.waitForDrain(within: 300)
             if sabotage {
                 try yard.query("DELETE FROM apirequests WHERE trace_id = (SELECT trace_id FROM apirequests LIMIT 1)")
             }

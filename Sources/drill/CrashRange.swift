@@ -48,7 +48,7 @@ final class CrashRange {
         }
         let isUp = try site.waitForIngest()
         // Else it would be a matter of luck whether the lane finds a spare.
-        try waitUntil("the housekeeper has looked around", within: 10) {
+        try waitUntil("the housekeeper has looked around", within: 60) {
             !site.isRunning || CrashScenarios.hints(faults.calls) > 0 || (faults.hasStruck && !strike.kills)
         }
         if let warmUp = scenario.warmUp {
@@ -66,7 +66,7 @@ final class CrashRange {
             try site.send(site.requests.count - 1)
         }
         // Between the housekeeper's turns a call may come one turn earlier or later, but it comes.
-        try waitUntil("the call has come", within: 20) {
+        try waitUntil("the call has come", within: 60) {
             !site.isRunning || (strike == .nothing ? scenario.isOver(faults.calls) : faults.hasStruck && !strike.kills)
         }
         return Run(site: site, calls: faults.calls, hasStruck: faults.hasStruck)

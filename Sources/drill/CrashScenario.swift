@@ -164,7 +164,7 @@ struct CrashScenarios {
             try site.send(index)
             site.requests[index].isDelivered = true
         }
-        try yard.waitForDrain(within: 30)
+        try yard.waitForDrain(within: 120)
         // The last hints say what was committed.
         try site.stop()
         try yard.cluster.primary.stop(.fast)
@@ -188,7 +188,7 @@ struct CrashScenarios {
             site.requests.append(Self.request(first, 10, filler: 10_000, isNoise: true))
             try site.send(site.requests.count - 1)
         }
-        try waitUntil("keys are written", within: 10) { try self.files(of: site, ".keys").count > 1 }
+        try waitUntil("keys are written", within: 60) { try self.files(of: site, ".keys").count > 1 }
         faults.arm(.killWithin(eighths: 5), at: 1, of: .partial, thread: "lane-0")
         while site.isRunning {
             site.requests.append(Self.request(site.requests.count * 10 + 1, 10, filler: 10_000, isNoise: true))

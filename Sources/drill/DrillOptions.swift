@@ -18,6 +18,9 @@ struct DrillOptions: ParsableArguments {
     @Option(help: "Seed of all that is random; printed, so that a run can be repeated.")
     var seed = UInt64.random(in: 0...UInt64(UInt32.max))
 
+    @Option(help: "Seconds from a start of the proxy until ingest accepts, at most, where a drill looks at that.")
+    var acceptWithin = 1.0
+
     @Flag(help: "Leave the directories of the drill in place.")
     var keep = false
 
@@ -30,6 +33,8 @@ struct DrillOptions: ParsableArguments {
     /// Runs a drill in a yard of its own, prints what it came to, and clears the yard away if the drill succeeded.
     func run(_ name: String, _ plan: Yard.Plan, _ drill: (Yard, inout Pause) throws -> DrillReport?) throws {
         say("\(name), seed \(seed)")
+        var plan = plan
+        plan.startLimit = .seconds(acceptWithin)
         let yard = try Yard(plan, programs: URL(filePath: programs).path())
         var pause = Pause(seed: seed)
         do {

@@ -23,7 +23,7 @@ struct OldImage: ParsableCommand {
             try yard.startProxy()
             try yard.waitForStreams()
             try send("before the copy", milliseconds: 500...1000)
-            try yard.waitForDrain(within: 60)
+            try yard.waitForDrain(within: 300)
             try yard.stopProxy()
             let image = "\(yard.directory)/image"
             try capture("cp", ["-a", yard.queueDirectory, image])
@@ -32,7 +32,7 @@ struct OldImage: ParsableCommand {
             try yard.startProxy()
             try yard.waitForStreams()
             try send("after the copy", milliseconds: 1500...2000)
-            try yard.waitForDrain(within: 60)
+            try yard.waitForDrain(within: 300)
             try yard.stopProxy()
             try capture("rm", ["-rf", yard.queueDirectory])
             try capture("mv", [image, yard.queueDirectory])
@@ -44,7 +44,7 @@ struct OldImage: ParsableCommand {
             try send("on the old image", milliseconds: 500...1000)
             try yard.cluster.primary.start()
             try send("after the claim", milliseconds: 1000...1500)
-            try yard.waitForDrain(within: 60)
+            try yard.waitForDrain(within: 300)
             let identity = try capture("cat", ["\(yard.queueDirectory)/IDENTITY"])
             guard identity != before else { throw YardFault("the queue kept its id, and with it the used offsets") }
             return try fleets[3].count(after: Array(fleets.prefix(3)))

@@ -27,11 +27,11 @@ struct Parked: ParsableCommand {
                     throw YardFault("a request was not accepted while its table was away")
                 }
             }
-            try waitUntil("all rows of the stream are set aside", within: 60) {
+            try waitUntil("all rows of the stream are set aside", within: 300) {
                 Int(try yard.metric("forebay_dead_lettered_events_total")) == events
             }
             print(try fleet.finish())
-            try yard.waitForDrain(within: 60)
+            try yard.waitForDrain(within: 300)
             let report = try fleet.count()
             try yard.query("ALTER TABLE readings_away RENAME TO readings")
             let retry = try capture(
@@ -44,7 +44,7 @@ struct Parked: ParsableCommand {
                 if rows != events { usleep(200_000) }
                 return rows == events
             }
-            try waitUntil("the books balance", within: 10) { try yard.metric("forebay_conservation_difference") == 0 }
+            try waitUntil("the books balance", within: 60) { try yard.metric("forebay_conservation_difference") == 0 }
             print("set aside \(events), retried and in PostgreSQL \(events), each once (its id is the primary key)")
             return report
         }

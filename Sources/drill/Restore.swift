@@ -30,14 +30,14 @@ struct Restore: ParsableCommand {
             try node.start()
             pause.wait(milliseconds: 1500...2000)
             // The replica connects again some seconds after its primary's restart. What it never showed, a failover would explain.
-            try yard.cluster.waitForReplicas()
+            try yard.cluster.waitForReplicas(timeout: .seconds(180))
             pause.wait(milliseconds: 500...1000)
             try node.kill()
             try capture("rm", ["-rf", node.dataDirectory])
             try capture("mv", [copy, node.dataDirectory])
             try node.start()
             if !byItself {
-                try waitUntil("every lane is held", within: 30) { try held(yard).count == 2 }
+                try waitUntil("every lane is held", within: 120) { try held(yard).count == 2 }
                 let kept = try yard.query("SELECT sum(position) FROM forebay.ledger")
                 pause.wait(milliseconds: 1000...1500)
                 guard try yard.query("SELECT sum(position) FROM forebay.ledger") == kept else {
@@ -51,7 +51,7 @@ struct Restore: ParsableCommand {
                 )
             }
             print(try fleet.finish())
-            try yard.waitForDrain(within: 60)
+            try yard.waitForDrain(within: 300)
             print(
                 "rows that the restore took back and that were sent again: \(Int(try yard.metric("forebay_resent_rows_total")))"
             )

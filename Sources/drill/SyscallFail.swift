@@ -107,13 +107,13 @@ struct SyscallFail: ParsableCommand {
         let first = (site.requests.map(\.ids.upperBound).max() ?? 0) + 1
         site.requests.append(CrashScenarios.request(first, 1))
         let index = site.requests.count - 1
-        try waitUntil("the proxy accepts again", within: 15) {
+        try waitUntil("the proxy accepts again", within: 60) {
             guard site.isRunning else { throw YardFault("the proxy ended; see \(site.log)") }
             return try site.send(index)?.status == 200
         }
         tally.pauses.append(ContinuousClock.now - begun)
         let looks = CrashScenarios.looks(range.faults.calls)
-        try waitUntil("the housekeeper goes around", within: 10) {
+        try waitUntil("the housekeeper goes around", within: 60) {
             guard site.isRunning else { throw YardFault("the proxy ended; see \(site.log)") }
             return CrashScenarios.looks(range.faults.calls) > looks + 1
         }

@@ -23,6 +23,7 @@ struct PrimaryKillPromote: ParsableCommand {
                 exercise.pause.wait(milliseconds: 500...1500)
                 try candidate.stopReceiving()
                 exercise.pause.wait(milliseconds: 500...2000)
+                try exercise.awaitProgress()
                 let committed = try exercise.ledger(of: old)
                 try old.kill()
                 let kept = try exercise.ledger(of: candidate)

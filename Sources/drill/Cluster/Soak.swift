@@ -33,6 +33,9 @@ struct Soak: ParsableCommand {
     @Flag(help: "Without cut links, even where they are possible.")
     var noLinks = false
 
+    @Flag(help: "Delete a row in each round, to see that the check finds it.")
+    var sabotage = false
+
     func run() throws {
         var hasLinks = false
         if !noLinks {
@@ -50,7 +53,7 @@ struct Soak: ParsableCommand {
         plan.postgres["fsync"] = "off"
         plan.postgres["max_wal_size"] = "'96MB'"
         plan.postgres["min_wal_size"] = "'32MB'"
-        plan.postgres["wal_keep_size"] = "'48MB'"
+        plan.postgres["wal_keep_size"] = "'128MB'"
         try options.exercise("soak (\(rounds) rounds)", plan, hasSickDisk: true) { exercise in
             guard let disk = exercise.disk else { preconditionFailure("it was asked for") }
             for number in 1...rounds {
@@ -59,6 +62,12 @@ struct Soak: ParsableCommand {
                 let begun = ContinuousClock.now
                 do {
                     try round.run()
+                    if sabotage {
+                        try exercise.yard.primary.execute(
+                            "DELETE FROM apirequests WHERE trace_id = (SELECT trace_id FROM apirequests LIMIT 1)",
+                            database: Yard.database
+                        )
+                    }
                     let broken = ContinuousClock.now - begun
                     let rows = try round.repair()
                     let whole = ContinuousClock.now - begun
