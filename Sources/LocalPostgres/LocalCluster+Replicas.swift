@@ -23,7 +23,7 @@ extension LocalCluster {
     }
 
     /// Makes a node that went on by itself, or was left behind, a replica of another one by `pg_rewind`, and starts it: what it has and the
-    /// other lacks is thrown away. The nodes need `wal_log_hints`, and a replica must have been stopped in order.
+    /// other lacks is thrown away. The nodes need `wal_log_hints` and `full_page_writes`, and a replica must have been stopped in order.
     package func rewind(_ node: LocalNode, to source: LocalNode) throws(LocalPostgresFault) {
         try node.stop(.fast)
         let file = "\(node.dataDirectory)/postgresql.conf"

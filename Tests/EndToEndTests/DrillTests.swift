@@ -22,7 +22,7 @@ struct DrillTests {
         ["replica-kill", "--rounds", "1"],
         ["fsync-error", "--rounds", "4"],
         ["both-crash", "--rounds", "2"],
-        ["soak", "--rounds", "10", "--count-every", "5"],
+        ["soak", "--rounds", "10", "--count-every", "5", "--rate", "1500"],
         ["old-image"],
         ["restore"],
         ["restore", "--by-itself"],
@@ -84,7 +84,8 @@ struct DrillTests {
         let output = Pipe()
         let process = Process()
         process.executableURL = programs.appending(path: "drill")
-        process.arguments = arguments + ["--programs", programs.path(), "--rate", "4000", "--accept-within", "30"]
+        process.arguments = arguments + ["--programs", programs.path(), "--accept-within", "30"]
+        if !arguments.contains("--rate") { process.arguments? += ["--rate", "4000"] }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
         process.standardError = output

@@ -41,12 +41,8 @@ struct LocalClusterTests {
     /// The old primary goes on by itself, with rows that nobody else has: it comes back without them.
     @Test
     func anOldPrimaryIsRewound() throws {
-        let plan = ClusterPlan(
-            replicas: 1,
-            fsync: false,
-            // pg_rewind asks for both.
-            settings: ["wal_log_hints": "on", "full_page_writes": "on"]
-        )
+        let needed = ["wal_log_hints": "on", "full_page_writes": "on"]
+        let plan = ClusterPlan(replicas: 1, fsync: false, settings: needed)
         let cluster = try LocalCluster.temporary(plan)
         defer { try? cluster.remove() }
         let (old, new) = (cluster.nodes[0], cluster.nodes[1])

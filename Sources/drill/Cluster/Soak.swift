@@ -53,7 +53,6 @@ struct Soak: ParsableCommand {
         plan.postgres["fsync"] = "off"
         plan.postgres["max_wal_size"] = "'96MB'"
         plan.postgres["min_wal_size"] = "'32MB'"
-        plan.postgres["wal_keep_size"] = "'128MB'"
         try options.exercise("soak (\(rounds) rounds)", plan, hasSickDisk: true) { exercise in
             guard let disk = exercise.disk else { preconditionFailure("it was asked for") }
             for number in 1...rounds {
