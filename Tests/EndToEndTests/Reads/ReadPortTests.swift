@@ -214,6 +214,30 @@ final class ReadPortTests {
     }
 
     @Test
+    func aResetGoesBackToTheStartupPacket() throws {
+        let client = try client([.init("TimeZone", "Asia/Tokyo")])
+        for text in ["RESET ALL", "DISCARD ALL", "RESET TimeZone"] {
+            _ = try client.query("SET TimeZone = 'UTC'")
+            #expect(try client.query("SHOW TimeZone") == [["UTC"]])
+            _ = try client.query(text)
+            #expect(try client.query("SHOW TimeZone") == [["Asia/Tokyo"]])
+        }
+    }
+
+    @Test
+    func deallocatedStatementsAreGone() throws {
+        let client = try client()
+        for text in ["DEALLOCATE s", "DEALLOCATE ALL", "DISCARD ALL"] {
+            try client.send(.parse(.init(name: "s", query: Array("SELECT 1".utf8))), .sync)
+            _ = try WireClient.rows(of: try client.untilReady())
+            _ = try client.query(text)
+            try client.send(.bind(.init(statement: "s")), .execute(portal: "", rows: 0), .sync)
+            let report = #expect(throws: Report.self) { try WireClient.rows(of: try client.untilReady()) }
+            #expect(report?.code == "26000")
+        }
+    }
+
+    @Test
     func whatCannotBeCarriedPinsTheSession() throws {
         let client = try client()
         _ = try client.query("SELECT set_config('app.tenant', '7', false)")
@@ -230,6 +254,17 @@ final class ReadPortTests {
         let client = try client()
         let report = #expect(throws: Report.self) { try client.query(text) }
         #expect(report?.code == "25006")
+        #expect(try client.query("SHOW transaction_read_only") == [["on"]])
+    }
+
+    @Test
+    func whoWantsToReadOnlyMaySaySo() throws {
+        let client = try client()
+        for text in ["SET default_transaction_read_only TO 'on'", "set session default_transaction_read_only = true;"] {
+            _ = try client.query(text)
+            #expect(try client.query("SHOW transaction_read_only") == [["on"]])
+        }
+        _ = try client.query("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
         #expect(try client.query("SHOW transaction_read_only") == [["on"]])
     }
 
