@@ -20,6 +20,7 @@ struct StatementTraitsTests {
         "SET LOCAL work_mem = '1MB'", "SET TRANSACTION READ ONLY", "SHOW search_path", "EXPLAIN SELECT 1",
         "COPY t TO STDOUT", "DECLARE c CURSOR FOR SELECT 1", "SELECT hold FROM t", "SELECT $1", "SELECT 'a''b;SET x'",
         "SELECT 1 /* unended", "SELECT 'unended", "SELECT pg_advisory_xact_lock(1)", "VALUES (1)", "FETCH 1 FROM c",
+        "UNLISTEN *",
     ])
     func nothingIsLeft(text: String) {
         #expect(traits(text).isEmpty, "\(text)")
@@ -35,7 +36,7 @@ struct StatementTraitsTests {
     }
 
     @Test(arguments: [
-        "LISTEN a", "UNLISTEN *", "PREPARE a AS SELECT 1", "LOAD 'x'", "DO $$ BEGIN END $$", "CALL f()",
+        "LISTEN a", "PREPARE a AS SELECT 1", "LOAD 'x'", "DO $$ BEGIN END $$", "CALL f()",
         "DECLARE c CURSOR WITH HOLD FOR SELECT 1", "CREATE TEMP TABLE t (a int)", "create temporary view v as select 1",
         "SELECT 1 INTO TEMP t", "SELECT set_config('a', 'b', false)", "SELECT pg_catalog.set_config('a', 'b', false)",
         "SELECT \"set_config\"('a', 'b', false)", "SELECT pg_advisory_lock(1)", "select PG_TRY_ADVISORY_LOCK_SHARED(1)",

@@ -35,6 +35,9 @@ final class ReadDesk: Sendable {
             )
         }
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: eventLoops)
+        for loop in loops.makeIterator() {
+            loop.execute { ThreadPace.prompt.adopt() }
+        }
         let port = try await ReadProxy.start(
             configuration: configuration.readConfiguration(),
             users: users,

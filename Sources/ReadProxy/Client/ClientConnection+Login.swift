@@ -96,6 +96,7 @@ extension ClientConnection {
         }
         do {
             settings = loop.settings(try SessionSettings.of(startup))
+            self.startup = settings
             if let receipts = startup[OwnSetting.name] {
                 floor = try Self.positions(receipts)
                 loop.want(floor)

@@ -50,7 +50,7 @@ extension ClientConnection {
         let traits = message.withUnsafeReadableBytes { bytes in
             StatementTraits(of: UnsafeRawBufferPointer(rebasing: bytes[MessageHeader.bytes...]))
         }
-        if traits.contains(.own) || traits.contains(.writes) {
+        if traits.contains(.own) || (traits.contains(.writes) && !ReadOnlyWish.isOne(Self.text(of: message))) {
             guard backend?.exchange.isEmpty ?? true else {
                 // Its turn is behind what the backend still answers.
                 end(Self.refusal)
@@ -64,6 +64,7 @@ extension ClientConnection {
             write(.readyForQuery(backend?.exchange.status ?? .idle))
             return true
         }
+        if traits.contains(.deallocates), deallocate(message) { return true }
         guard hasBackend(), let backend else { return false }
         if !traits.isEmpty { note(traits) }
         remember(message)
@@ -75,6 +76,11 @@ extension ClientConnection {
         return true
     }
 
+    /// Of a Query message.
+    private static func text(of message: ByteBuffer) -> String {
+        String(decoding: message.readableBytesView.dropFirst(MessageHeader.bytes).dropLast(), as: UTF8.self)
+    }
+
     private static let refusal = Report(
         .error,
         "25006",
@@ -84,9 +90,8 @@ extension ClientConnection {
 
     /// Carries out a statement about a setting of Forebay's own; no server sees it.
     private func answerOwn(_ message: ByteBuffer) {
-        let text = String(decoding: message.readableBytesView.dropFirst(MessageHeader.bytes).dropLast(), as: UTF8.self)
         do throws(OwnSetting.Fault) {
-            switch try OwnSetting(parsing: text) {
+            switch try OwnSetting(parsing: Self.text(of: message)) {
             case .show:
                 let value = floor.map(\.description).joined(separator: ",")
                 write(
@@ -112,6 +117,30 @@ extension ClientConnection {
         } catch {
             write(.error(Self.report(error)))
         }
+    }
+
+    /// Gives up statements of the protocol, or the session's state; false if that is the server's to do.
+    private func deallocate(_ message: ByteBuffer) -> Bool {
+        guard let order = Deallocation(parsing: Self.text(of: message)), backend?.exchange.isEmpty ?? true,
+            backend?.exchange.status != .inFailedBlock
+        else { return false }
+        switch order {
+        case .statement(let name):
+            guard statements[name] != nil else { return false }
+            statements[name] = nil
+        case .statements:
+            // A session that keeps its backend may have others there, of SQL's making.
+            guard !isPinned else { return false }
+            statements = [:]
+        case .session:
+            guard !isPinned, backend == nil else { return false }
+            statements = [:]
+            unnamed = ByteBuffer()
+            settings = startup
+            floor = []
+        }
+        write(.commandComplete(tag: order.tag), .readyForQuery(backend?.exchange.status ?? .idle))
+        return true
     }
 
     static func positions(_ text: String) throws(Report) -> [Position] {

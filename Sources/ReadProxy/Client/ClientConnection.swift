@@ -55,8 +55,9 @@ final class ClientConnection: ChannelDuplexHandler {
     var user = ""
     var version = ProtocolVersion.oldest
     var key: CancelKey?
-    /// Those of the startup packet, to which RESET ALL goes back.
     var settings: SessionSettings
+    /// Those of the startup packet, to which RESET goes back.
+    var startup: SessionSettings
     /// Positions that every read is to show.
     var floor: [Position] = []
     /// What the client was told of its session.
@@ -100,6 +101,7 @@ final class ClientConnection: ChannelDuplexHandler {
     init(loop: ReadLoop) {
         self.loop = loop
         settings = loop.plainSettings
+        startup = loop.plainSettings
         told = loop.emptyParameters
     }
 
@@ -359,8 +361,9 @@ final class ClientConnection: ChannelDuplexHandler {
             }
             values[name.lowercased()] = value
         }
-        settings = loop.settings(values)
-        backend.settled(on: settings)
+        backend.settled(on: loop.settings(values))
+        // What was reset is, for this client, what its startup packet said.
+        settings = loop.settings(startup.values.merging(values) { $1 })
     }
 
     func pin() {

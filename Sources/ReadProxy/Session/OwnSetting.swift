@@ -20,7 +20,7 @@ enum OwnSetting: Equatable {
 
     /// `SET [SESSION] forebay.after {= | TO} {'receipts' | DEFAULT}`, `RESET forebay.after`, `SHOW forebay.after`.
     init(parsing text: String) throws(Fault) {
-        var words = Self.words(text)
+        var words = SimpleWords.of(text)
         if words.last == ";" { words.removeLast() }
         let lower = words.map { $0.lowercased() }
         switch lower.first {
@@ -53,28 +53,5 @@ enum OwnSetting: Equatable {
             positions.append(position)
         }
         return positions
-    }
-
-    /// Words, quoted texts with their quotes, and single characters.
-    private static func words(_ text: String) -> [String] {
-        var words: [String] = []
-        var rest = Substring(text)
-        while let first = rest.first {
-            if first.isWhitespace {
-                rest.removeFirst()
-            } else if first == "'" {
-                let end = rest.dropFirst().firstIndex(of: "'") ?? rest.index(before: rest.endIndex)
-                words.append(String(rest[...end]))
-                rest = rest[rest.index(after: end)...]
-            } else if first.isLetter {
-                let word = rest.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "." }
-                words.append(String(word))
-                rest = rest[word.endIndex...]
-            } else {
-                words.append(String(first))
-                rest.removeFirst()
-            }
-        }
-        return words
     }
 }

@@ -61,7 +61,7 @@ struct StatementTraits: OptionSet {
         case .reset: .settings
         case .discard: [.settings, .deallocates]
         case .deallocate: .deallocates
-        case .prepare, .listen, .unlisten, .load, .do, .call: .pins
+        case .prepare, .listen, .load, .do, .call: .pins
         default: []
         }
     }
@@ -81,7 +81,7 @@ struct StatementTraits: OptionSet {
 
     /// The words that tell something.
     private enum Word {
-        case set, reset, discard, deallocate, prepare, listen, unlisten, load, `do`, call, declare, create, select, with
+        case set, reset, discard, deallocate, prepare, listen, load, `do`, call, declare, create, select, with
         case show, local, transaction, constraints, role, authorization, hold, temporary, setConfig, advisoryLock
         case dblinkConnect, readOnlyDefault, write, forebay, other
 
@@ -115,7 +115,6 @@ struct StatementTraits: OptionSet {
                     ? .discard
                     : matches("prepare")
                         ? .prepare : matches("declare") ? .declare : matches("forebay") ? .forebay : .other
-            case 8: self = matches("unlisten") ? .unlisten : .other
             case 9: self = matches("temporary") ? .temporary : .other
             case 10: self = matches("deallocate") ? .deallocate : matches("set_config") ? .setConfig : .other
             case 11: self = matches("transaction") ? .transaction : matches("constraints") ? .constraints : .other

@@ -214,6 +214,30 @@ final class ReadPortTests {
     }
 
     @Test
+    func aResetGoesBackToTheStartupPacket() throws {
+        let client = try client([.init("TimeZone", "Asia/Tokyo")])
+        for text in ["RESET ALL", "DISCARD ALL", "RESET TimeZone"] {
+            _ = try client.query("SET TimeZone = 'UTC'")
+            #expect(try client.query("SHOW TimeZone") == [["UTC"]])
+            _ = try client.query(text)
+            #expect(try client.query("SHOW TimeZone") == [["Asia/Tokyo"]])
+        }
+    }
+
+    @Test
+    func deallocatedStatementsAreGone() throws {
+        let client = try client()
+        for text in ["DEALLOCATE s", "DEALLOCATE ALL", "DISCARD ALL"] {
+            try client.send(.parse(.init(name: "s", query: Array("SELECT 1".utf8))), .sync)
+            _ = try WireClient.rows(of: try client.untilReady())
+            _ = try client.query(text)
+            try client.send(.bind(.init(statement: "s")), .execute(portal: "", rows: 0), .sync)
+            let report = #expect(throws: Report.self) { try WireClient.rows(of: try client.untilReady()) }
+            #expect(report?.code == "26000")
+        }
+    }
+
+    @Test
     func whatCannotBeCarriedPinsTheSession() throws {
         let client = try client()
         _ = try client.query("SELECT set_config('app.tenant', '7', false)")
@@ -230,6 +254,17 @@ final class ReadPortTests {
         let client = try client()
         let report = #expect(throws: Report.self) { try client.query(text) }
         #expect(report?.code == "25006")
+        #expect(try client.query("SHOW transaction_read_only") == [["on"]])
+    }
+
+    @Test
+    func whoWantsToReadOnlyMaySaySo() throws {
+        let client = try client()
+        for text in ["SET default_transaction_read_only TO 'on'", "set session default_transaction_read_only = true;"] {
+            _ = try client.query(text)
+            #expect(try client.query("SHOW transaction_read_only") == [["on"]])
+        }
+        _ = try client.query("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
         #expect(try client.query("SHOW transaction_read_only") == [["on"]])
     }
 
@@ -458,35 +493,61 @@ final class ReadPortTests {
 
     // MARK: Nodes come and go
 
-    /// Kills a replica under pgbench, several times, and counts what its clients see. (A number of transactions and not a time: the signal that would end
-    /// pgbench is blocked in what Foundation starts.)
-    @Test
-    func aReplicaThatIsKilledCostsNobodyAnError() throws {
-        let replica = try #require(yard.cluster.replicas.last)
+    /// Reads with pgbench, lets `events` happen while it does, and holds against it every error that a client saw. (A number of transactions and not a time: the
+    /// signal that would end pgbench is blocked in what Foundation starts.)
+    private func readWhile(transactions: Int = 1500, _ events: () throws -> Void) throws {
         let bench = Process()
         let output = Pipe()
         bench.executableURL = URL(filePath: "/usr/bin/env")
-        bench.arguments = ["pgbench", "-S", "-n", "-M", "simple", "-c", "16", "-j", "2", "-t", "1500"]
+        bench.arguments = ["pgbench", "-S", "-n", "-M", "simple", "-c", "16", "-j", "2", "-t", "\(transactions)"]
         bench.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         bench.standardOutput = output
         bench.standardError = output
-        let before = try yard.metric("forebay_read_transactions_total")
-        let reruns = try yard.metric("forebay_read_reruns_total")
         try bench.run()
-        for round in 1...3 {
-            try waitUntil("reads go on", within: 60) {
-                try yard.metric("forebay_read_transactions_total") > before + Double(round) * 4000
-            }
-            try replica.kill()
-            try replica.start()
-        }
+        try events()
         let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
         bench.waitUntilExit()
+        let all = 16 * transactions
         #expect(bench.terminationStatus == 0, "\(text)")
-        #expect(text.contains("transactions actually processed: 24000/24000"), "\(text)")
+        #expect(text.contains("transactions actually processed: \(all)/\(all)"), "\(text)")
         #expect(text.contains("number of failed transactions: 0"), "\(text)")
+    }
+
+    private func waitForReads(_ count: Double) throws {
+        let before = try yard.metric("forebay_read_transactions_total")
+        try waitUntil("reads go on", within: 60) {
+            try yard.metric("forebay_read_transactions_total") > before + count
+        }
+    }
+
+    @Test
+    func aReplicaThatIsKilledCostsNobodyAnError() throws {
+        let replica = try #require(yard.cluster.replicas.last)
+        let reruns = try yard.metric("forebay_read_reruns_total")
+        try readWhile {
+            for _ in 1...3 {
+                try waitForReads(3000)
+                try replica.kill()
+                try replica.start()
+            }
+        }
         // Else the kills were none that anybody would have felt.
         #expect(try yard.metric("forebay_read_reruns_total") > reruns)
+    }
+
+    @Test
+    func aReplicaThatHangsCostsNobodyAnError() throws {
+        let replica = try #require(yard.cluster.replicas.last)
+        let reruns = try yard.metric("forebay_read_reruns_total")
+        try readWhile {
+            try waitForReads(2000)
+            replica.pause()
+            try waitUntil("those who wait there leave", within: 30) {
+                try yard.metric("forebay_read_reruns_total") > reruns
+            }
+            try waitForReads(2000)
+            replica.resume()
+        }
     }
 
     /// Each round writes an event over HTTP and reads it by its receipt.
@@ -531,6 +592,27 @@ final class ReadPortTests {
         _ = try client().query("SELECT 1")
         #expect(try yard.metric("forebay_read_transactions_total") > 0)
         #expect(try yard.metric("forebay_read_backend_faults_total") == 0)
+    }
+
+    /// The last test: the cluster is another one afterwards. The primary is killed, a replica takes its place, and the other replica is left behind.
+    @Test
+    func aPromotionCostsNobodyAnError() throws {
+        let client = try client()
+        #expect(client.parameters["in_hot_standby"] == "on")
+        let promoted = try #require(yard.cluster.replicas.first)
+        try readWhile {
+            try waitForReads(2000)
+            try yard.cluster.primary.kill()
+            try waitForReads(2000)
+            try promoted.promote()
+            yard.primary = promoted
+            try waitForReads(2000)
+        }
+        try waitUntil("the replica that was left behind is not read from", within: 60) {
+            _ = try client.query("SELECT 1")
+            return try client.query("SELECT pg_is_in_recovery()") == [["f"]]
+        }
+        #expect(client.parameters["in_hot_standby"] == "off")
     }
 }
 
