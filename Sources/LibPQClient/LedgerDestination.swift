@@ -109,9 +109,8 @@ package final class LedgerDestination: Destination {
                 interrupt: interrupt,
                 accepts: { (candidate, deadline) throws(ConnectionFault) in try !candidate.isInRecovery(by: deadline) }
             )
-            // The choice was made of what was seen on another connection: a name may lead elsewhere by now.
             let found = try made.identity(by: deadline)
-            guard found.systemIdentifier == identifier, found.timeline >= timeline else {
+            guard choice.admits(systemIdentifier: found.systemIdentifier, timeline: found.timeline) else {
                 throw ConnectionFault.broken(
                     "\(node) is of system \(found.systemIdentifier), timeline \(found.timeline) now; "
                         + "expected \(identifier), timeline \(timeline) or later"

@@ -84,11 +84,7 @@ package struct ClusterView: Sendable {
     ///
     /// Nil if there is nothing of the kind to take: then a choice is not in want of one.
     package mutating func adopt(at now: Duration) -> [Action]? {
-        guard case .none(let reason) = chosen else { return nil }
-        switch reason {
-        case .foreign, .abandoned: break
-        case .mixed, .split, .untold, .replicas, .away, .forgotten: return nil
-        }
+        guard case .none(let reason) = chosen, reason.isForAnOperator else { return nil }
         let states = nodes.compactMap { fresh($0, at: now) }
         let writers = states.filter { !$0.isInRecovery && $0.timeline != nil }
         guard writers.count == 1, let timeline = writers[0].timeline else { return nil }
