@@ -14,6 +14,8 @@ package final class LedgerDestination: Destination {
     private let deadlines: FlushDeadlines
     private let breakSwitch: BreakSwitch
     private var connection: PostgresConnection?
+    /// The choice that the connection was made by.
+    package private(set) var choice: PrimaryChoice?
     private let buffer = CopyBuffer()
 
     /// - Parameters:
@@ -117,6 +119,7 @@ package final class LedgerDestination: Destination {
                 )
             }
             connection = made
+            self.choice = choice
             return made
         } catch {
             if error == .interrupted { throw Self.unconnected("\(error)") }

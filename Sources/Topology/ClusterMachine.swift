@@ -75,12 +75,35 @@ package struct ClusterMachine: Sendable {
 
     // MARK: The replicas
 
+    /// A lane as its last claim, and what was committed since, left it.
+    package struct Claim: Hashable, Sendable {
+        package var lane: LaneKey
+        /// The claim's epoch, and the position of the primary's ledger.
+        package var row: LedgerRow
+        /// The choice that the claim's connection was made by; nil if it is not known yet.
+        package var choice: PrimaryChoice?
+
+        package init(lane: LaneKey, row: LedgerRow, choice: PrimaryChoice?) {
+            self.lane = lane
+            self.row = row
+            self.choice = choice
+        }
+    }
+
     /// What follows for the lanes from what the replicas show.
     package struct Settlement: Hashable, Sendable {
         package struct Move: Hashable, Sendable {
             package var lane: LaneKey
-            /// The lane's new replicated watermark.
-            package var replicated: Offset
+            /// What the required replicas hold; nil if it can't be told.
+            package var held: Offset?
+            /// What may leave the queue for want of room though a required replica lacks it; none if nothing may.
+            package var givenUp = Offset.none
+
+            package init(lane: LaneKey, held: Offset?, givenUp: Offset = .none) {
+                self.lane = lane
+                self.held = held
+                self.givenUp = givenUp
+            }
         }
 
         package var moves: [Move] = []
@@ -92,29 +115,34 @@ package struct ClusterMachine: Sendable {
     /// Compares what the replicas show with what the primary showed last.
     ///
     /// - Parameters:
-    ///   - claims: each claimed lane with its epoch and the position of the primary's ledger.
+    ///   - claims: each lane that was claimed.
     ///   - isPressed: the disk budget has no room.
     package mutating func settle(
-        _ claims: [(lane: LaneKey, row: LedgerRow)],
+        _ claims: [Claim],
         isPressed: Bool,
         at now: Duration
     ) -> Settlement {
         guard settings.replicas > 0 else { return Settlement() }
         var marks: [ReplicationGuard.Mark] = []
-        for (lane, claim) in claims {
-            let shown = view.shown(lane, at: now)
+        for told in claims {
+            guard let primary = told.choice?.node else { continue }
+            let (lane, claim) = (told.lane, told.row)
+            let shown = view.shown(lane, besides: primary, at: now)
             if let all = ReplicatedWatermark.select(from: shown, required: settings.replicas, claim: claim) {
                 horizons[lane] = max(all, horizons[lane] ?? .none)
             }
             let held = ReplicatedWatermark.select(from: shown, required: settings.required, claim: claim)
             marks.append(ReplicationGuard.Mark(lane: lane, committed: claim.position, held: held))
         }
-        let hasPrimary = choice.node != nil
+        // What was committed on a node that is the primary no more may not be on the one that is: giving that up would make a loss of the failover.
+        let current = Set(claims.filter { choice.node != nil && $0.choice == choice }.map(\.lane))
+        let hasPrimary = !current.isEmpty
         let event = guardian.look(marks, isPressed: isPressed, hasPrimary: hasPrimary, at: now)
         let yields = guardian.yields(isPressed: isPressed, hasPrimary: hasPrimary)
         return Settlement(
-            moves: marks.compactMap { mark in
-                (yields ? mark.committed : mark.held).map { Settlement.Move(lane: mark.lane, replicated: $0) }
+            moves: marks.map { mark in
+                let givesUp = yields && current.contains(mark.lane)
+                return Settlement.Move(lane: mark.lane, held: mark.held, givenUp: givesUp ? mark.committed : .none)
             },
             event: event,
             isBehind: marks.contains { ($0.held ?? .none) < $0.committed }

@@ -112,9 +112,12 @@ package struct ClusterView: Sendable {
     }
 
     /// The lane's row on each replica of this cluster that answers and has one.
-    package func shown(_ lane: LaneKey, at now: Duration) -> [LedgerRow] {
+    ///
+    /// - Parameter primary: the node that the lane was claimed on. It may be a replica by now; it holds what was committed there because it was
+    ///   committed there, and is no other node's copy.
+    package func shown(_ lane: LaneKey, besides primary: NodeAddress, at now: Duration) -> [LedgerRow] {
         nodes.compactMap { node in
-            guard let state = fresh(node, at: now), state.isInRecovery,
+            guard node != primary, let state = fresh(node, at: now), state.isInRecovery,
                 state.systemIdentifier == memory?.systemIdentifier
             else { return nil }
             return state.ledger?[lane]

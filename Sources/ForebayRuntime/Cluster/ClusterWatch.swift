@@ -192,7 +192,9 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
     private var isPrimaryUnsure: Bool {
         let now = clock.now
         return state.withLock { state in
-            guard let node = state.machine.choice.node, let sighting = state.machine.view.sighting(of: node) else { return true }
+            guard let node = state.machine.choice.node, let sighting = state.machine.view.sighting(of: node) else {
+                return true
+            }
             return now - sighting.at > Self.suspicion
         }
     }
@@ -276,15 +278,19 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
 
     /// Moves the lanes' replicated watermarks; returns whether some lane has not caught up with its committed one.
     private func settle(_ lanes: [LaneKey]) -> Bool {
-        let claims = lanes.compactMap { lane -> (lane: LaneKey, row: LedgerRow)? in
+        let claims = lanes.compactMap { lane -> ClusterMachine.Claim? in
             let record = journal.record(of: lane)
             guard record.epoch > 0, let position = record.ledger else { return nil }
-            return (lane, LedgerRow(epoch: record.epoch, position: position))
+            let row = LedgerRow(epoch: record.epoch, position: position)
+            return ClusterMachine.Claim(lane: lane, row: row, choice: record.choice)
         }
         let isPressed = queue.isPressed
         let now = clock.now
         let settlement = state.withLock { $0.machine.settle(claims, isPressed: isPressed, at: now) }
-        for move in settlement.moves { queue.setReplicated(move.replicated, of: move.lane) }
+        for move in settlement.moves {
+            if let held = move.held { queue.setReplicated(held, of: move.lane) }
+            queue.giveUp(move.givenUp, of: move.lane)
+        }
         if let event = settlement.event { tell(event) }
         return settlement.isBehind
     }
