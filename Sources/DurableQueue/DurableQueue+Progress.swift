@@ -42,8 +42,8 @@ extension DurableQueue {
                 key: lane.key,
                 accepted: board.durable.advanced(by: pendingRows),
                 durable: board.durable,
-                committed: board.committed,
-                replicated: board.replicated,
+                committed: board.marks.committed,
+                replicated: board.marks.replicated,
                 trimmed: Offset(first.rawValue - 1),
                 isDraining: board.isDraining,
                 readOnlyReason: board.readOnlyReason,
@@ -52,17 +52,24 @@ extension DurableQueue {
         }
     }
 
-    /// Notes the position of the primary's ledger. It may go back (a failover).
+    /// Notes the position of the primary's ledger. It may go back (a failover), and what is replicated with it.
     package func setCommitted(_ offset: Offset, of key: LaneKey) {
         guard let lane = roster.withLock({ $0.lane(key) }) else { return }
-        lane.advance { $0.committed = offset }
+        lane.advance { $0.marks.setCommitted(offset) }
     }
 
     /// Notes what all required replicas show. Rows up to here, and committed, may be trimmed.
     package func setReplicated(_ offset: Offset, of key: LaneKey) {
         guard let lane = roster.withLock({ $0.lane(key) }) else { return }
-        lane.advance { $0.replicated = offset }
+        lane.advance { $0.marks.setReplicated(offset) }
         if writers.contains(where: \.isFull) { housekeeper.nudge() }
+    }
+
+    /// Notes what may be trimmed for want of room though a required replica lacks it; none to take that back.
+    package func giveUp(_ offset: Offset, of key: LaneKey) {
+        guard let lane = roster.withLock({ $0.lane(key) }) else { return }
+        lane.board.withLock { $0.marks.giveUp(offset) }
+        if offset > .none, writers.contains(where: \.isFull) { housekeeper.nudge() }
     }
 
     /// Calls `then` exactly once: with true as soon as the lane's watermark covers `position`, with false once `timeout` has passed, the lane is

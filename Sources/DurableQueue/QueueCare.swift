@@ -32,13 +32,13 @@ struct QueueCare {
     }
 
     private mutating func look(after lane: Lane, of queue: DurableQueue, isPressed: Bool) throws(LogFault) {
-        let (replicated, committed, isDraining) = lane.board.withLock { ($0.replicated, $0.committed, $0.isDraining) }
+        let (marks, isDraining) = lane.board.withLock { ($0.marks, $0.isDraining) }
         if !lane.catalogue.segments.isEmpty { held.insert(lane.key) }
         let retention = queue.configuration.retention
         let round = LaneMaintenance.Round(
             retention: Retention(minAge: retention.minAge, minBytes: retention.minBytes),
             window: queue.configuration.idempotency.window,
-            replicated: min(replicated, committed),
+            replicated: marks.trimmable(isPressed: isPressed),
             isDraining: isDraining,
             isPressed: isPressed
         )
@@ -49,7 +49,7 @@ struct QueueCare {
                 metadata: ["lane": "\(lane.key)", "segments": "\(trimmed.quarantined)"]
             )
         }
-        try noteAge(of: lane, committed: committed, queue)
+        try noteAge(of: lane, committed: marks.committed, queue)
     }
 
     /// Finds out when the oldest row that is not committed was written.
@@ -96,8 +96,8 @@ struct QueueCare {
             var fresh = lane.board.withLock { board in
                 LaneHints(
                     durable: board.durable,
-                    committed: board.committed,
-                    replicated: board.replicated,
+                    committed: board.marks.committed,
+                    replicated: board.marks.replicated,
                     written: WallTime(microseconds: 0)
                 )
             }
@@ -124,8 +124,8 @@ struct QueueCare {
             roster.drained.insert(lane.key)
         }
         lane.advance { board in
-            board.committed = max(board.committed, board.durable)
-            board.replicated = max(board.replicated, board.durable)
+            board.marks.setCommitted(max(board.marks.committed, board.durable))
+            board.marks.setReplicated(board.marks.committed)
         }
         hints[lane.key] = nil
         do throws(FileFault) {

@@ -117,9 +117,11 @@ package struct Proxy: Service {
         )
         let watch = ClusterWatch(
             ClusterWatch.Settings(
-                nodes: nodes,
-                required: required,
-                adoptsByItself: configuration.retention.onRestore == .replay,
+                cluster: ClusterMachine.Settings(
+                    nodes: nodes,
+                    required: required,
+                    adoptsByItself: configuration.retention.onRestore == .replay
+                ),
                 timeout: min(configuration.postgres.connectTimeout, ClusterView.freshness - .seconds(1))
             ),
             queue: queue,

@@ -14,6 +14,8 @@ package final class LedgerDestination: Destination {
     private let deadlines: FlushDeadlines
     private let breakSwitch: BreakSwitch
     private var connection: PostgresConnection?
+    /// The choice that the connection was made by.
+    package private(set) var choice: PrimaryChoice?
     private let buffer = CopyBuffer()
 
     /// - Parameters:
@@ -109,15 +111,15 @@ package final class LedgerDestination: Destination {
                 interrupt: interrupt,
                 accepts: { (candidate, deadline) throws(ConnectionFault) in try !candidate.isInRecovery(by: deadline) }
             )
-            // The choice was made of what was seen on another connection: a name may lead elsewhere by now.
             let found = try made.identity(by: deadline)
-            guard found.systemIdentifier == identifier, found.timeline >= timeline else {
+            guard choice.admits(systemIdentifier: found.systemIdentifier, timeline: found.timeline) else {
                 throw ConnectionFault.broken(
                     "\(node) is of system \(found.systemIdentifier), timeline \(found.timeline) now; "
                         + "expected \(identifier), timeline \(timeline) or later"
                 )
             }
             connection = made
+            self.choice = choice
             return made
         } catch {
             if error == .interrupted { throw Self.unconnected("\(error)") }

@@ -84,11 +84,7 @@ package struct ClusterView: Sendable {
     ///
     /// Nil if there is nothing of the kind to take: then a choice is not in want of one.
     package mutating func adopt(at now: Duration) -> [Action]? {
-        guard case .none(let reason) = chosen else { return nil }
-        switch reason {
-        case .foreign, .abandoned: break
-        case .mixed, .split, .untold, .replicas, .away, .forgotten: return nil
-        }
+        guard case .none(let reason) = chosen, reason.isForAnOperator else { return nil }
         let states = nodes.compactMap { fresh($0, at: now) }
         let writers = states.filter { !$0.isInRecovery && $0.timeline != nil }
         guard writers.count == 1, let timeline = writers[0].timeline else { return nil }
@@ -116,9 +112,12 @@ package struct ClusterView: Sendable {
     }
 
     /// The lane's row on each replica of this cluster that answers and has one.
-    package func shown(_ lane: LaneKey, at now: Duration) -> [LedgerRow] {
+    ///
+    /// - Parameter primary: the node that the lane was claimed on. It may be a replica by now; it holds what was committed there because it was
+    ///   committed there, and is no other node's copy.
+    package func shown(_ lane: LaneKey, besides primary: NodeAddress, at now: Duration) -> [LedgerRow] {
         nodes.compactMap { node in
-            guard let state = fresh(node, at: now), state.isInRecovery,
+            guard node != primary, let state = fresh(node, at: now), state.isInRecovery,
                 state.systemIdentifier == memory?.systemIdentifier
             else { return nil }
             return state.ledger?[lane]

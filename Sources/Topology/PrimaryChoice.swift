@@ -21,6 +21,14 @@ package enum PrimaryChoice: Hashable, Sendable {
             case .untold, .replicas, .away: false
             }
         }
+
+        /// Another cluster, or another timeline, would have to be taken for ours: an operator may.
+        package var isForAnOperator: Bool {
+            switch self {
+            case .foreign, .abandoned: true
+            case .mixed, .split, .untold, .replicas, .away, .forgotten: false
+            }
+        }
     }
 
     /// What a node counts as.
@@ -84,6 +92,13 @@ package enum PrimaryChoice: Hashable, Sendable {
             return .none(.foreign(foreign, expected: memory.systemIdentifier))
         }
         return .none(.away)
+    }
+
+    /// Whether a node that takes writes, and says this of itself on a connection, is the one that was chosen: the choice was made of what was seen on another
+    /// connection, and the name may lead elsewhere by now.
+    package func admits(systemIdentifier found: UInt64, timeline reached: Int) -> Bool {
+        guard case .primary(_, let identifier, let timeline) = self else { return false }
+        return found == identifier && reached >= timeline
     }
 
     package var node: NodeAddress? {

@@ -19,7 +19,8 @@ struct SimulationTests {
         let seed = try #require(Self.finders[plant])
         #expect(World(seed: seed, plant: plant).run().violation != nil)
         #expect(World(seed: seed).run().violation == nil)
-        for earlier in 0..<seed {
+        // Those after the first hundred are left to `simulate --plant`.
+        for earlier in 0..<min(seed, 100) {
             #expect(World(seed: earlier, plant: plant).run().violation == nil, "seed \(earlier) finds it already")
         }
     }
@@ -27,14 +28,18 @@ struct SimulationTests {
     static let finders: [Plant: UInt64] = [
         .acknowledgeBeforeSync: 0,
         .noDirectorySync: 0,
-        .retriedSync: 1,
+        .retriedSync: 24,
         .tornTailAsData: 19,
         .ledgerOutsideTransaction: 0,
-        .noCompareAndSet: 64,
+        .noCompareAndSet: 4,
         .blindResend: 5,
-        .letterAfterLedger: 1,
-        .forgottenKeys: 1,
-        .trimmedAtCommit: 44,
+        .letterAfterLedger: 4,
+        .forgottenKeys: 0,
+        .trimmedAtCommit: 8,
+        .lowerTimeline: 4,
+        .epochNotRaised: 24,
+        .abandonedReplica: 860,
+        .comparedLSNs: 2_735,
     ]
 
     /// Worlds that broke the promise once, beyond the three hundred.

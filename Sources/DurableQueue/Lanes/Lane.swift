@@ -16,8 +16,7 @@ final class Lane: Sendable {
 
     struct Board {
         var durable: Offset
-        var committed: Offset
-        var replicated: Offset
+        var marks: DeliveryMarks
         var isDraining: Bool
         var readOnlyReason: String?
         /// When the oldest row that is not committed was written; the housekeeper looks it up.
@@ -31,8 +30,8 @@ final class Lane: Sendable {
         func level(_ watermark: Watermark) -> Offset {
             switch watermark {
             case .durable: durable
-            case .committed: committed
-            case .replicated: replicated
+            case .committed: marks.committed
+            case .replicated: marks.replicated
             }
         }
 
@@ -41,12 +40,12 @@ final class Lane: Sendable {
             guard !waiters.isEmpty else { return [] }
             let due = waiters.filter { level($0.level) >= $0.offset }
             if !due.isEmpty {
-                let (durable, committed, replicated) = (durable, committed, replicated)
+                let (durable, marks) = (durable, marks)
                 waiters.removeAll { waiter in
                     switch waiter.level {
                     case .durable: durable >= waiter.offset
-                    case .committed: committed >= waiter.offset
-                    case .replicated: replicated >= waiter.offset
+                    case .committed: marks.committed >= waiter.offset
+                    case .replicated: marks.replicated >= waiter.offset
                     }
                 }
             }
@@ -60,8 +59,10 @@ final class Lane: Sendable {
         board = Monitor(
             Board(
                 durable: catalogue.end,
-                committed: min(hints.committed, catalogue.end),
-                replicated: min(hints.replicated, catalogue.end),
+                marks: DeliveryMarks(
+                    committed: min(hints.committed, catalogue.end),
+                    replicated: min(hints.replicated, catalogue.end)
+                ),
                 isDraining: isDraining
             )
         )

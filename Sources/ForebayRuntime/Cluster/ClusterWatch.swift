@@ -13,11 +13,7 @@ import Topology
 /// A node that hangs costs its own thread only. The decisions are those of `Topology`.
 final class ClusterWatch: PrimaryDirectory, Sendable {
     struct Settings: Sendable {
-        var nodes: [NodeAddress]
-        /// How many replicas must hold what is trimmed.
-        var required: Int
-        /// `retention.on_restore: replay`: a cluster that was made anew is taken without asking.
-        var adoptsByItself: Bool
+        var cluster: ClusterMachine.Settings
         /// For one look at one node.
         var timeout: Duration
     }
@@ -26,13 +22,7 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
         var isStopping = false
         /// Counts the calls of `lookAgain`.
         var calls = 0
-        var view: ClusterView
-        var replication = ReplicationGuard()
-        var choice: PrimaryChoice
-        /// The last node that was written to.
-        var lastPrimary: NodeAddress?
-        /// What all replicas were once seen to hold, together.
-        var horizons: [LaneKey: Offset] = [:]
+        var machine: ClusterMachine
         /// Queues of others that readers have asked about, and when last.
         var guests: [QueueID: Duration] = [:]
     }
@@ -72,12 +62,9 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
                 metadata: ["reason": "\(fault)"]
             )
         }
-        let view = ClusterView(nodes: settings.nodes, memory: memory)
-        // With all replicas required, what was trimmable before the start had been seen on all of them.
-        let isTrusted = settings.required > 0 && settings.required == settings.nodes.count - 1
-        let lanes = isTrusted ? queue.lanes.all.compactMap { queue.progress(of: $0) } : []
-        let horizons = Dictionary(uniqueKeysWithValues: lanes.map { ($0.key, $0.replicated) })
-        state = Monitor(State(view: view, choice: view.choice, horizons: horizons))
+        let lanes = queue.lanes.all.compactMap { queue.progress(of: $0) }
+        let replicated = Dictionary(uniqueKeysWithValues: lanes.map { ($0.key, $0.replicated) })
+        state = Monitor(State(machine: ClusterMachine(settings.cluster, memory: memory, replicated: replicated)))
     }
 
     /// - Parameter onChoice: told of every new choice, on a node's thread; must not block.
@@ -86,7 +73,7 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
         onChoice: @escaping @Sendable (PrimaryChoice) -> Void
     ) throws(QueueFault) {
         listener.withLock { $0 = onChoice }
-        for (index, node) in settings.nodes.enumerated() {
+        for (index, node) in settings.cluster.nodes.enumerated() {
             var named = connection
             named.applicationName += "/watch"
             let connection = named
@@ -128,46 +115,38 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
 
     // MARK: What others ask
 
-    var choice: PrimaryChoice { state.withLock { $0.choice } }
+    var choice: PrimaryChoice { state.withLock { $0.machine.choice } }
 
     func lookAgain() {
         state.broadcast { $0.calls += 1 }
     }
 
     /// What all replicas were once seen to hold of a lane: a failover to any of them can't show less.
-    func horizon(of lane: LaneKey) -> Offset { state.withLock { $0.horizons[lane] ?? .none } }
+    func horizon(of lane: LaneKey) -> Offset { state.withLock { $0.machine.horizon(of: lane) } }
 
-    /// The lane goes on from a lower position on purpose.
-    func lowerHorizon(of lane: LaneKey, to position: Offset) {
-        state.withLock { state in
-            if let horizon = state.horizons[lane] { state.horizons[lane] = min(horizon, position) }
-        }
-    }
-
-    var replication: ReplicationGuard.State { state.withLock { $0.replication.state } }
+    var replication: ReplicationGuard.State { state.withLock { $0.machine.replication } }
 
     /// What each node last said and how long ago, in the configured order; nil if it was not asked yet.
     var sightings:
         [(node: NodeAddress, sighting: ClusterView.Sighting?, age: Duration, standing: PrimaryChoice.Standing)]
     {
         let now = clock.now
-        return state.withLock { state in
-            state.view.nodes.map { node in
-                let sighting = state.view.sighting(of: node)
-                return (
-                    node, sighting, now - (sighting?.at ?? now),
-                    PrimaryChoice.Standing(state.view.fresh(node, at: now), memory: state.view.memory)
-                )
-            }
+        let view = state.withLock { $0.machine.view }
+        return view.nodes.map { node in
+            let sighting = view.sighting(of: node)
+            return (
+                node, sighting, now - (sighting?.at ?? now),
+                PrimaryChoice.Standing(view.fresh(node, at: now), memory: view.memory)
+            )
         }
     }
 
-    var memory: ClusterMemory? { state.withLock { $0.view.memory } }
+    var memory: ClusterMemory? { state.withLock { $0.machine.view.memory } }
 
     /// Takes the cluster that answers, or its timeline, as ours. Returns whether there was anything to take.
     func adopt() -> Bool {
         deciding.withLock { _ in
-            guard let actions = state.withLock({ $0.view.adopt(at: clock.now) }) else { return false }
+            guard let actions = state.withLock({ $0.machine.adopt(at: clock.now) }) else { return false }
             log.critical("the cluster that answers is taken in place of the one remembered")
             for action in actions { perform(action) }
             return true
@@ -213,7 +192,9 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
     private var isPrimaryUnsure: Bool {
         let now = clock.now
         return state.withLock { state in
-            guard let node = state.choice.node, let sighting = state.view.sighting(of: node) else { return true }
+            guard let node = state.machine.choice.node, let sighting = state.machine.view.sighting(of: node) else {
+                return true
+            }
             return now - sighting.at > Self.suspicion
         }
     }
@@ -222,28 +203,23 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
         if case .failure(let fault) = observation.state, fault.kind == .stopping { return }
         deciding.withLock { _ in
             let now = clock.now
-            for action in state.withLock({ $0.view.note(observation, at: now) }) { perform(action) }
+            for action in state.withLock({ $0.machine.note(observation, at: now) }) { perform(action) }
             if let spectator = spectator.withLock({ $0 }) { spectator(look(after: observation, at: now)) }
-            guard settings.adoptsByItself else { return }
-            let actions = state.withLock { state in
-                state.view.isWhollyForeign(at: now) ? state.view.adopt(at: now) : nil
-            }
-            guard let actions else { return }
+            guard let actions = state.withLock({ $0.machine.adoptByItself(at: now) }) else { return }
             log.critical("the cluster was made anew and is taken: retention.on_restore is replay")
             for action in actions { perform(action) }
         }
     }
 
     private func look(after observation: NodeObservation, at now: Duration) -> Look {
-        state.withLock { state in
-            Look(
-                nodes: state.view.nodes.map { ($0, state.view.fresh($0, at: now)) },
-                choice: state.view.choice,
-                memory: state.view.memory,
-                answered: (try? observation.state.get()) == nil ? nil : observation.node,
-                at: now
-            )
-        }
+        let view = state.withLock { $0.machine.view }
+        return Look(
+            nodes: view.nodes.map { ($0, view.fresh($0, at: now)) },
+            choice: view.choice,
+            memory: view.memory,
+            answered: (try? observation.state.get()) == nil ? nil : observation.node,
+            at: now
+        )
     }
 
     private func perform(_ action: ClusterView.Action) {
@@ -282,12 +258,7 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
     }
 
     private func choose(_ choice: PrimaryChoice) {
-        let isAnother = state.withLock { state in
-            state.choice = choice
-            guard let node = choice.node, node != state.lastPrimary else { return false }
-            defer { state.lastPrimary = node }
-            return state.lastPrimary != nil
-        }
+        let isAnother = state.withLock { $0.machine.act(on: choice) }
         if isAnother { primaryChanges.add() }
         switch choice {
         case .primary(let node, let identifier, let timeline):
@@ -307,36 +278,25 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
 
     /// Moves the lanes' replicated watermarks; returns whether some lane has not caught up with its committed one.
     private func settle(_ lanes: [LaneKey]) -> Bool {
-        let required = settings.required
-        let replicas = settings.nodes.count - 1
-        guard replicas > 0 else { return false }
+        let claims = lanes.compactMap { lane -> ClusterMachine.Claim? in
+            let record = journal.record(of: lane)
+            guard record.epoch > 0, let position = record.ledger else { return nil }
+            let row = LedgerRow(epoch: record.epoch, position: position)
+            return ClusterMachine.Claim(lane: lane, row: row, choice: record.choice)
+        }
         let isPressed = queue.isPressed
         let now = clock.now
-        var marks: [ReplicationGuard.Mark] = []
-        let (moves, event) = state.withLock { state -> ([(LaneKey, Offset)], ReplicationGuard.Event?) in
-            for lane in lanes {
-                let record = journal.record(of: lane)
-                guard record.epoch > 0, let position = record.ledger else { continue }
-                let claim = LedgerRow(epoch: record.epoch, position: position)
-                let shown = state.view.shown(lane, at: now)
-                if let all = ReplicatedWatermark.select(from: shown, required: replicas, claim: claim) {
-                    state.horizons[lane] = max(all, state.horizons[lane] ?? .none)
-                }
-                let held = ReplicatedWatermark.select(from: shown, required: required, claim: claim)
-                marks.append(ReplicationGuard.Mark(lane: lane, committed: position, held: held))
-            }
-            let hasPrimary = state.choice.node != nil
-            let event = state.replication.look(marks, isPressed: isPressed, hasPrimary: hasPrimary, at: now)
-            let yields = state.replication.yields(isPressed: isPressed, hasPrimary: hasPrimary)
-            return (marks.compactMap { mark in (yields ? mark.committed : mark.held).map { (mark.lane, $0) } }, event)
+        let settlement = state.withLock { $0.machine.settle(claims, isPressed: isPressed, at: now) }
+        for move in settlement.moves {
+            if let held = move.held { queue.setReplicated(held, of: move.lane) }
+            queue.giveUp(move.givenUp, of: move.lane)
         }
-        for (lane, watermark) in moves { queue.setReplicated(watermark, of: lane) }
-        if let event { tell(event) }
-        return marks.contains { ($0.held ?? .none) < $0.committed }
+        if let event = settlement.event { tell(event) }
+        return settlement.isBehind
     }
 
     private func tell(_ event: ReplicationGuard.Event) {
-        let required: Logger.Metadata = ["required_replicas": "\(settings.required)"]
+        let required: Logger.Metadata = ["required_replicas": "\(settings.cluster.required)"]
         switch event {
         case .holds:
             log.warning(

@@ -35,13 +35,3 @@ struct ResumeDesk: Sendable {
         return LaneReport(lanes: lanes)
     }
 }
-
-extension PrimaryChoice.Obstacle {
-    /// Whether another cluster, or another timeline, would have to be taken for ours.
-    var isForAnOperator: Bool {
-        switch self {
-        case .foreign, .abandoned: true
-        case .mixed, .split, .untold, .replicas, .away, .forgotten: false
-        }
-    }
-}

@@ -4,6 +4,7 @@ import Instruments
 import Logging
 import Records
 import Synchronization
+import Topology
 
 /// Takes down what happens on the lanes: moves the queue's watermarks, counts, and writes the log.
 ///
@@ -16,6 +17,8 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
         /// Why it does not get on, in a sentence.
         var fault: String?
         var epoch: Int64 = 0
+        /// The choice that the claim's connection was made by; nil until it is told.
+        var choice: PrimaryChoice?
         /// The last position that the ledger showed; nil before the first claim.
         var ledger: Offset?
         /// Rows that stand in PostgreSQL: what the ledger said at the claim, less the dead letters below it, and what was copied since.
@@ -148,6 +151,11 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
         }
     }
 
+    /// The last claim was made where this choice leads.
+    func connected(_ lane: LaneKey, by choice: PrimaryChoice?) {
+        change(lane) { $0.choice = choice }
+    }
+
     private func claimed(_ ledger: LedgerRow, _ lane: LaneKey, _ log: Logger) {
         claims.add()
         let dead = deadRows(lane, after: .none, to: ledger.position)
@@ -155,6 +163,7 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
             record.state = "delivering"
             record.fault = nil
             record.epoch = ledger.epoch
+            record.choice = nil
             record.ledger = ledger.position
             record.deadRows = dead
             record.committedRows = Int(ledger.position.rawValue) - dead

@@ -120,19 +120,20 @@ final class LaneWorker: Sendable {
     private func run(_ surroundings: Surroundings) {
         let clock = MonotonicClock()
         let source = LaneSource(reader, streams: surroundings.streams, mark: surroundings.renewal.mark(of: key))
+        let destination = LedgerDestination(
+            directory: surroundings.primaries,
+            settings: surroundings.connection,
+            deadlines: surroundings.deadlines,
+            breakSwitch: breakSwitch
+        )
         let delivery = LaneDelivery(
             lane: key,
             opened: source.durable,
             committed: surroundings.committed(key),
             source: source,
-            destination: LedgerDestination(
-                directory: surroundings.primaries,
-                settings: surroundings.connection,
-                deadlines: surroundings.deadlines,
-                breakSwitch: breakSwitch
-            ),
+            destination: destination,
             deadLetters: surroundings.deadLetters,
-            observer: ClaimHerald(journal: surroundings.journal, claimed: surroundings.claimed),
+            observer: ClaimHerald(destination, journal: surroundings.journal, claimed: surroundings.claimed),
             clock: clock,
             settings: surroundings.settings
         )
@@ -176,16 +177,20 @@ final class LaneWorker: Sendable {
 
 /// Takes claims to the other lanes, and everything to the journal.
 private final class ClaimHerald: DeliveryObserver {
+    private let destination: LedgerDestination
     private let journal: DeliveryJournal
     private let claimed: @Sendable (LaneKey) -> Void
 
-    init(journal: DeliveryJournal, claimed: @escaping @Sendable (LaneKey) -> Void) {
+    init(_ destination: LedgerDestination, journal: DeliveryJournal, claimed: @escaping @Sendable (LaneKey) -> Void) {
+        self.destination = destination
         self.journal = journal
         self.claimed = claimed
     }
 
     func observe(_ event: DeliveryEvent, of lane: LaneKey) {
         journal.observe(event, of: lane)
-        if case .claimed = event { claimed(lane) }
+        guard case .claimed = event else { return }
+        journal.connected(lane, by: destination.choice)
+        claimed(lane)
     }
 }

@@ -13,6 +13,10 @@ package enum Plant: String, Hashable, Sendable, CaseIterable {
     case letterAfterLedger = "letter-after-ledger"
     case forgottenKeys = "forgotten-keys"
     case trimmedAtCommit = "trimmed-at-commit"
+    case abandonedReplica = "abandoned-replica"
+    case lowerTimeline = "lower-timeline"
+    case epochNotRaised = "epoch-not-raised"
+    case comparedLSNs = "compared-lsns"
 
     package var summary: String {
         switch self {
@@ -26,6 +30,10 @@ package enum Plant: String, Hashable, Sendable, CaseIterable {
         case .letterAfterLedger: "a dead letter is written after the ledger has passed its rows"
         case .forgottenKeys: "a start does not read the idempotency keys that are on disk"
         case .trimmedAtCommit: "the queue is trimmed by what the primary holds, the replica being behind"
+        case .abandonedReplica: "what a replica showed on an abandoned timeline goes on counting"
+        case .lowerTimeline: "the first node that takes writes is the primary, whatever its timeline"
+        case .epochNotRaised: "a claim leaves the epoch as it is"
+        case .comparedLSNs: "a replica counts as holding what the primary held at the same LSN"
         }
     }
 
@@ -33,7 +41,7 @@ package enum Plant: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .acknowledgeBeforeSync, .noDirectorySync, .retriedSync, .tornTailAsData: PlantedDisk(disk, self)
         case .ledgerOutsideTransaction, .noCompareAndSet, .blindResend, .letterAfterLedger, .forgottenKeys,
-            .trimmedAtCommit:
+            .trimmedAtCommit, .abandonedReplica, .lowerTimeline, .epochNotRaised, .comparedLSNs:
             nil
         }
     }
@@ -43,7 +51,8 @@ package enum Plant: String, Hashable, Sendable, CaseIterable {
         case .ledgerOutsideTransaction: LedgerOutsideTransaction(session)
         case .blindResend: BlindResend(session)
         case .acknowledgeBeforeSync, .noDirectorySync, .retriedSync, .tornTailAsData, .noCompareAndSet,
-            .letterAfterLedger, .forgottenKeys, .trimmedAtCommit:
+            .letterAfterLedger, .forgottenKeys, .trimmedAtCommit, .abandonedReplica, .lowerTimeline, .epochNotRaised,
+            .comparedLSNs:
             nil
         }
     }

@@ -44,6 +44,26 @@ package final class SimulatedPostgres {
             get { tables[lane] ?? Table() }
             set { tables[lane] = newValue }
         }
+
+        /// What a record of the WAL changed.
+        package mutating func apply(_ record: WALRecord) {
+            var table = tables.removeValue(forKey: record.lane) ?? Table()
+            for row in record.rows { table.insert(row.event, at: row.offset) }
+            table.ledger = record.ledger
+            tables[record.lane] = table
+        }
+
+        /// Records that make this state of an empty one.
+        package var records: [WALRecord] {
+            let lanes = tables.keys.sorted { $0.description < $1.description }
+            return lanes.map { lane in
+                let table = self[lane]
+                let rows = (0..<table.copies.count).filter { table.copies[$0] > 0 }.map { offset in
+                    WALRecord.Row(offset: Offset(UInt64(offset)), event: EventID(table.events[offset]))
+                }
+                return WALRecord(lane: lane, ledger: table.ledger, rows: rows)
+            }
+        }
     }
 
     /// How the transaction of a connection that was lost ends.
@@ -60,6 +80,8 @@ package final class SimulatedPostgres {
     package var state = State()
     /// False plants a fault: `advance` moves the ledger whatever epoch and position it was called with.
     package var comparesAndSets = true
+    /// False plants a fault: a claim returns the row as it is.
+    package var raisesEpochs = true
     /// Rows that violate a constraint at once.
     package var poison: Set<EventID> = []
     /// Rows that violate a deferred constraint, at COMMIT.
@@ -70,6 +92,8 @@ package final class SimulatedPostgres {
     package var orphanEnd: () -> OrphanEnd = { .rollsBack }
     /// Told of each transaction that was committed, once it is.
     package var didCommit: ((Flush) -> Void)?
+    /// Told of each change, in the order of the WAL.
+    var didWrite: ((WALRecord) -> Void)?
 
     private var orphans: [Flush] = []
     /// Connections made before a restart are gone.
@@ -96,6 +120,11 @@ package final class SimulatedPostgres {
         orphans.removeAll()
     }
 
+    /// A replica has replayed a record.
+    func apply(_ record: WALRecord) {
+        state.apply(record)
+    }
+
     package var hasOrphans: Bool { !orphans.isEmpty }
 
     /// The oldest transaction without a connection reaches its end now. Returns whether it was committed.
@@ -116,8 +145,10 @@ package final class SimulatedPostgres {
             case .arrivesLate: late.append(orphan)
             }
         }
-        state[lane].ledger.epoch += 1
-        let row = state[lane].ledger
+        var row = state[lane].ledger
+        if raisesEpochs || row.epoch == 0 { row.epoch += 1 }
+        state[lane].ledger = row
+        didWrite?(WALRecord(lane: lane, ledger: row))
         for orphan in late { _ = commit(orphan, atCommit: true) }
         return row
     }
@@ -137,15 +168,15 @@ package final class SimulatedPostgres {
             refusals += 1
             return fault
         }
-        var table = state.tables.removeValue(forKey: flush.lane) ?? Table()
-        for row in parts.joined() { table.insert(row.event, at: row.offset) }
-        table.ledger.position = flush.to
-        state[flush.lane] = table
+        let ledger = LedgerRow(epoch: state[flush.lane].ledger.epoch, position: flush.to)
+        let record = WALRecord(lane: flush.lane, ledger: ledger, rows: Array(parts.joined()))
+        state.apply(record)
+        didWrite?(record)
         didCommit?(flush)
         return nil
     }
 
-    private func refusal(of flush: Flush, _ parts: [[SentRow]], phase: DeliveryFault.Phase) -> DeliveryFault? {
+    private func refusal(of flush: Flush, _ parts: [[WALRecord.Row]], phase: DeliveryFault.Phase) -> DeliveryFault? {
         if comparesAndSets, state[flush.lane].ledger != LedgerRow(epoch: flush.epoch, position: flush.from) {
             return DeliveryFault(
                 phase: phase,
@@ -189,14 +220,9 @@ package final class SimulatedPostgres {
         return DeliveryFault(phase: phase, cause: .server(error), part: index)
     }
 
-    private struct SentRow: Hashable {
-        var offset: Offset
-        var event: EventID
-    }
-
     /// The rows of a part, in the order in which they are sent.
-    private static func rows(_ part: Flush.Part) -> [SentRow] {
-        var inOrder: [SentRow] = []
+    private static func rows(_ part: Flush.Part) -> [WALRecord.Row] {
+        var inOrder: [WALRecord.Row] = []
         for slice in part.slices {
             let found = EventRows.events(in: slice.chunk.bytes[slice.range]) ?? []
             precondition(
@@ -204,7 +230,7 @@ package final class SimulatedPostgres {
                 "a slice does not hold \(slice.rows) whole rows from \(slice.first)"
             )
             for (row, event) in found.enumerated() {
-                inOrder.append(SentRow(offset: slice.first.advanced(by: row), event: event))
+                inOrder.append(WALRecord.Row(offset: slice.first.advanced(by: row), event: event))
             }
         }
         guard let sequence = part.sequence else { return inOrder }
@@ -213,7 +239,7 @@ package final class SimulatedPostgres {
             let start = Int(place.start)
             let events = EventRows.events(in: slice.chunk.bytes[start..<start + Int(place.length)]) ?? []
             precondition(events.count == 1, "what is sent as one row of \(slice.first) is none")
-            return SentRow(offset: slice.first.advanced(by: Int(place.row)), event: events[0])
+            return WALRecord.Row(offset: slice.first.advanced(by: Int(place.row)), event: events[0])
         }
         precondition(sent.sorted { $0.offset < $1.offset } == inOrder, "the rows of a part are not sent once each")
         return sent

@@ -39,6 +39,11 @@ package final class SimulatedSession: Destination {
     package var flushDuration = Duration.milliseconds(5)
     package private(set) var flushes: [Flush] = []
     private var connectedSince: Int?
+    /// False while the server takes what is sent and does not answer.
+    var answers: () -> Bool = { true }
+    /// False once the server has become a replica.
+    var takesWrites: () -> Bool = { true }
+    private var isBrokenOff = false
 
     package init(_ postgres: SimulatedPostgres, clock: SimulatedClock, fuse: Fuse = Fuse()) {
         self.postgres = postgres
@@ -46,10 +51,15 @@ package final class SimulatedSession: Destination {
         self.fuse = fuse
     }
 
-    package var isConnected: Bool { connectedSince == postgres.restarts }
+    package var isConnected: Bool { connectedSince == postgres.restarts && !isBrokenOff }
 
     package func disconnect() {
         connectedSince = nil
+    }
+
+    /// What is waited for is not waited for any longer; what was sent stays sent.
+    func breakOff() {
+        isBrokenOff = true
     }
 
     /// Returns whether the process goes on behind this point.
@@ -67,6 +77,7 @@ package final class SimulatedSession: Destination {
 
     package func claim(_ lane: LaneKey) throws(DeliveryFault) -> LedgerRow {
         guard pass(.connecting) else { throw lost(.connecting, "the process has stopped") }
+        guard answers(), takesWrites(), !isBrokenOff else { throw lost(.connecting, "no answer") }
         switch nextBreak() {
         case .refusedAtTheDoor, .lostWhileSending:
             throw lost(.connecting, "connection refused")
@@ -85,12 +96,15 @@ package final class SimulatedSession: Destination {
         let row = postgres.claim(lane)
         connectedSince = postgres.restarts
         guard pass(.claimed) else { throw lost(.claiming, "the process has stopped") }
+        guard answers(), !isBrokenOff else { throw lost(.claiming, "no answer") }
         return row
     }
 
     package func ledger(of lane: LaneKey) throws(DeliveryFault) -> LedgerRow? {
         guard pass(.looking) else { throw lost(.connecting, "the process has stopped") }
-        guard nextBreak() == nil else { throw lost(.connecting, "connection reset") }
+        guard answers(), takesWrites(), !isBrokenOff, nextBreak() == nil else {
+            throw lost(.connecting, "connection reset")
+        }
         connectedSince = postgres.restarts
         return postgres.state[lane].ledger
     }
@@ -110,7 +124,11 @@ package final class SimulatedSession: Destination {
             postgres.leave(flush)
             throw lost(.committing, "the process has stopped")
         }
-        guard isConnected else { throw lost(.sending, "the server has stopped") }
+        guard connectedSince == postgres.restarts else { throw lost(.sending, "the server has stopped") }
+        guard answers(), !isBrokenOff else {
+            postgres.leave(flush)
+            throw lost(.committing, "no answer")
+        }
         switch nextBreak() {
         case .lostWhileSending, .refusedAtTheDoor, .claimLostBefore:
             throw lost(.sending, "broken pipe")
@@ -131,6 +149,7 @@ package final class SimulatedSession: Destination {
         }
         if let fault = postgres.commit(flush, atCommit: flush.to.rawValue % 2 == 0) { throw fault }
         guard pass(.committed) else { throw lost(.committing, "the process has stopped") }
+        guard answers(), !isBrokenOff else { throw lost(.committing, "no answer") }
         return FlushReceipt(rows: flush.parts.reduce(0) { $0 + $1.rows } - swallowed)
     }
 }

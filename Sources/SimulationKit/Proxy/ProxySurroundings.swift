@@ -8,11 +8,12 @@ struct ProxySurroundings {
     var fileSystem: any FileSystem
     var fuse: Fuse
     var clock: SimulatedClock
-    var postgres: SimulatedPostgres
+    /// nil where there is one PostgreSQL.
+    var watch: SimulatedWatch.Surroundings?
     var history: History
     var layouts: any LayoutSource
     /// Makes a lane's connection, with what may be planted in front of it.
-    var connect: (LaneKey) -> any Destination
+    var connect: (ClusterSession?) -> any Destination
     /// What may be planted in front of the dead-letter store.
     var letters: (any DeadLetterStore) -> any DeadLetterStore
     /// False plants a fault: a start does not read the keys on disk.
@@ -20,6 +21,8 @@ struct ProxySurroundings {
     /// Committed counts as replicated: there is no replica, or a fault is planted.
     var trimsAtCommit: Bool
     var count: (Tally.Event, Int) -> Void
+    /// A lane holds nothing any more up to this offset; true if the replicas were known to lack some of that.
+    var didTrim: (SimulatedProxy, LaneKey, Offset, Bool) -> Void
     /// Letters that are on disk now.
     var didRecord: ([DeadLetter]) -> Void
 

@@ -1,6 +1,7 @@
 import Delivery
 import Records
 import SegmentedLog
+import Topology
 
 /// A lane of a simulated proxy with its two threads: the one that commits groups and the one that delivers.
 ///
@@ -13,8 +14,7 @@ final class SimulatedLane {
     var delivery: LaneDelivery?
 
     // The board.
-    var committed: Offset
-    var replicated: Offset
+    var marks: DeliveryMarks
     /// The ledger as the delivery last saw it; nil before the first claim.
     var ledger: LedgerRow?
     var hold: Hold?
@@ -29,6 +29,16 @@ final class SimulatedLane {
     var wakesAt: Duration? = .zero
     var sleepsRegardless = false
     var seenEnd = Offset.none
+    /// Somebody woke the delivery since its step began.
+    var isWoken = false
+
+    // What waits for the delivery's next step.
+    var hasOtherPrimary = false
+    var order: (order: ClaimDecision.Order, system: ClaimDecision.System)?
+    /// The choice that the last claim's connection was made by.
+    var claimedBy: PrimaryChoice?
+    /// The connection to the cluster; nil where there is one PostgreSQL.
+    var session: ClusterSession?
 
     var hints = LaneHints()
 
@@ -37,11 +47,19 @@ final class SimulatedLane {
         report = opened.report
         key = opened.report.key
         self.isDraining = isDraining
-        committed = min(report.hints.committed, report.end)
-        replicated = min(report.hints.replicated, report.end)
+        marks = DeliveryMarks(
+            committed: min(report.hints.committed, report.end),
+            replicated: min(report.hints.replicated, report.end)
+        )
     }
 
     var catalogue: LaneCatalogue { log.catalogue }
+
+    func wake() {
+        isWoken = true
+        wakesAt = .zero
+        sleepsRegardless = false
+    }
 
     /// Whether the delivery has something to do now.
     func isDue(at now: Duration) -> Bool {

@@ -19,6 +19,8 @@ final class SimulatedProxy {
     private(set) var draining: [SimulatedLane]
     let letters: DeadLetterLog
     private let cabinet: any DeadLetterStore
+    /// nil where there is one PostgreSQL.
+    private(set) var watch: SimulatedWatch?
     var keys: KeyAdmission<Waiting>
     var isCaring = false
     var isAtDesk = false
@@ -74,6 +76,7 @@ final class SimulatedProxy {
         }
         cabinet = around.letters(SimulatedCabinet(letters, didRecord: around.didRecord))
         self.random = random
+        if let cluster = around.watch { watch = SimulatedWatch(cluster, of: self) }
         for lane in active + draining { startDelivery(of: lane) }
     }
 
@@ -139,11 +142,20 @@ final class SimulatedProxy {
     }
 
     private func startDelivery(of lane: SimulatedLane) {
+        if let cluster = around.watch {
+            lane.session = ClusterSession(
+                cluster.cluster,
+                choice: { [unowned self] in watch?.choice ?? .none(.away) },
+                lookAgain: { [unowned self] in watch?.lookAgain() },
+                open: cluster.open
+            )
+        }
         lane.delivery = LaneDelivery(
             lane: lane.key,
             opened: lane.catalogue.end,
+            committed: lane.marks.committed,
             source: SimulatedSource(lane.catalogue, context, groupsRows: around.plan.groupsRows),
-            destination: around.connect(lane.key),
+            destination: around.connect(lane.session),
             deadLetters: cabinet,
             observer: LaneObserver(lane, around),
             clock: around.clock,
@@ -258,7 +270,12 @@ final class SimulatedProxy {
         lane.isDelivering = true
         defer { lane.isDelivering = false }
         lane.seenEnd = lane.catalogue.end
-        let next = delivery.step()
+        lane.isWoken = false
+        if let (order, system) = lane.order { delivery.resume(order, in: system) }
+        lane.order = nil
+        if lane.hasOtherPrimary { delivery.primaryChanged() }
+        lane.hasOtherPrimary = false
+        let next = delivery.step(horizon: watch?.machine.horizon(of: lane.key) ?? .none)
         lane.sleepsRegardless = false
         lane.hold = nil
         switch next {
@@ -273,6 +290,7 @@ final class SimulatedProxy {
             lane.hold = hold
         case .stopped: lane.wakesAt = nil
         }
+        if lane.isWoken, lane.wakesAt != nil { lane.wake() }
     }
 
     func tryParkedStreams() {
@@ -287,12 +305,13 @@ final class SimulatedProxy {
     func care() {
         isCaring = true
         defer { isCaring = false }
-        let isPressed = !hasRoomForSegment || active.contains(where: \.isFull)
+        let isPressed = isPressed
         for lane in lanes {
+            let lacking = lane.marks.trimmable(isPressed: true) > lane.marks.replicated && isPressed
             let round = LaneMaintenance.Round(
                 retention: around.plan.retention,
                 window: around.plan.window,
-                replicated: min(lane.replicated, lane.committed),
+                replicated: lane.marks.trimmable(isPressed: isPressed),
                 isDraining: lane.isDraining,
                 isPressed: isPressed
             )
@@ -309,6 +328,7 @@ final class SimulatedProxy {
             } catch {
                 around.history.note(.proxy, "care for lane \(lane.key.lane) failed: \(error)")
             }
+            around.didTrim(self, lane.key, Offset(lane.catalogue.first.rawValue - 1), lacking)
         }
         for lane in active where lane.log.readOnlyReason != nil && !lane.isWriting {
             // It is the writer's thread that does it, on the housekeeper's order.
@@ -324,6 +344,8 @@ final class SimulatedProxy {
         for lane in draining where lane.catalogue.segments.isEmpty && !lane.isDelivering { remove(lane) }
     }
 
+    var isPressed: Bool { !hasRoomForSegment || active.contains(where: \.isFull) }
+
     private var hasRoomForSegment: Bool {
         let bytes = context.options.segmentBytes
         guard context.budget.hasRoom(for: bytes) else { return false }
@@ -337,8 +359,8 @@ final class SimulatedProxy {
         for lane in lanes {
             var fresh = LaneHints(
                 durable: lane.catalogue.end,
-                committed: lane.committed,
-                replicated: lane.replicated,
+                committed: lane.marks.committed,
+                replicated: lane.marks.replicated,
                 written: WallTime(microseconds: 0)
             )
             guard fresh != lane.hints else { continue }
@@ -371,15 +393,48 @@ final class SimulatedProxy {
         writeHints()
     }
 
-    // MARK: The replica watch
+    // MARK: What the delivery is told from outside
 
-    /// Notes what the replica shows of the lanes.
-    func watch(_ replica: SimulatedPostgres.State) {
+    /// Each claimed lane with its row as the primary last showed it.
+    var claims: [ClusterMachine.Claim] {
+        lanes.compactMap { lane in
+            lane.ledger.map { ClusterMachine.Claim(lane: lane.key, row: $0, choice: lane.claimedBy) }
+        }
+    }
+
+    /// Another node is the primary, or there is one again; nil if nobody may be written to.
+    func primaryChanged(to node: NodeAddress?) {
+        for lane in lanes {
+            lane.hasOtherPrimary = true
+            lane.session?.breakOff(unlessTo: node)
+            lane.wake()
+        }
+    }
+
+    /// What `forebay lanes resume` does, as `ResumeDesk` has it. Returns whether anything waited for it.
+    func resume(_ order: ClaimDecision.Order) -> Bool {
+        if let watch, case .none(let obstacle) = watch.choice, obstacle.isForAnOperator {
+            for lane in lanes {
+                lane.order = (order, .other)
+                lane.wake()
+            }
+            return watch.adopt()
+        }
+        let held = lanes.filter { $0.hold != nil }
+        for lane in held {
+            lane.order = (order, .same)
+            lane.wake()
+        }
+        return !held.isEmpty
+    }
+
+    /// Notes what the only replica of the only PostgreSQL shows.
+    func note(replica: SimulatedPostgres.State) {
         for lane in lanes {
             guard let claim = lane.ledger else { continue }
             let shown = [replica[lane.key].ledger]
             if let watermark = ReplicatedWatermark.select(from: shown, required: 1, claim: claim) {
-                lane.replicated = watermark
+                lane.marks.setReplicated(watermark)
             }
         }
     }
@@ -426,13 +481,18 @@ private final class LaneObserver: DeliveryObserver {
         case .fenced: around.count(.fenced, 1)
         case .outcome(let outcome, _, _):
             if outcome == .settled { around.count(.committedUnanswered, 1) }
-        case .rowsDiffer, .sourceFault, .unreadable, .unparked, .wentBack, .skipped, .held: break
+        case .wentBack(let from, let to, let place):
+            if around.watch != nil { around.count(.resent, to.distance(to: from)) }
+            if place == .trimmed { around.count(.replayedRests, 1) }
+        case .held: around.count(.holds, 1)
+        case .rowsDiffer, .sourceFault, .unreadable, .unparked, .skipped: break
         }
     }
 
     private func note(_ ledger: LedgerRow) {
         lane.ledger = ledger
-        lane.committed = ledger.position
-        if around.trimsAtCommit { lane.replicated = ledger.position }
+        lane.claimedBy = lane.session?.chosen
+        lane.marks.setCommitted(ledger.position)
+        if around.trimsAtCommit { lane.marks.setReplicated(ledger.position) }
     }
 }

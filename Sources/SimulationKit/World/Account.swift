@@ -6,6 +6,13 @@ struct Account {
     var acknowledged: [LaneKey: Offset] = [:]
     /// Positions whose letters are on disk.
     private(set) var dead: [LaneKey: RangeSet<UInt64>] = [:]
+    /// Positions that were reported as lost; they count as dead too.
+    private(set) var lost: [LaneKey: RangeSet<UInt64>] = [:]
+    /// How far each lane was trimmed.
+    var trimmed: [LaneKey: Offset] = [:]
+    private var excuses: [LaneKey: Offset] = [:]
+    /// Something was trimmed for want of room.
+    var wasPressed = false
     /// Where each event was met in the queue.
     var places: [EventID: Position] = [:]
     /// Events whose letters were retried: they stand in the queue again.
@@ -17,6 +24,28 @@ struct Account {
 
     mutating func bury(_ lane: LaneKey, _ range: ClosedRange<Offset>) {
         dead[lane, default: RangeSet()].insert(contentsOf: range.lowerBound.rawValue..<(range.upperBound.rawValue + 1))
+    }
+
+    func isLost(_ lane: LaneKey, _ offset: Offset) -> Bool {
+        lost[lane]?.contains(offset.rawValue) ?? false
+    }
+
+    mutating func lose(_ lane: LaneKey, _ range: ClosedRange<Offset>) {
+        lost[lane, default: RangeSet()].insert(contentsOf: range.lowerBound.rawValue..<(range.upperBound.rawValue + 1))
+    }
+
+    /// How many of the lost positions of a lane are of this kind.
+    func lostCount(_ lane: LaneKey, where isMeant: (Offset) -> Bool) -> Int {
+        (lost[lane]?.ranges ?? RangeSet<UInt64>().ranges).reduce(0) { count, range in
+            count + range.count { isMeant(Offset($0)) }
+        }
+    }
+
+    /// Up to here nodes may lack what was trimmed.
+    func excused(_ lane: LaneKey) -> Offset { excuses[lane] ?? .none }
+
+    mutating func excuse(_ lane: LaneKey, upTo offset: Offset) {
+        excuses[lane] = max(excused(lane), offset)
     }
 
     /// How many positions up to `offset` have letters.

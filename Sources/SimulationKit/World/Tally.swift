@@ -39,6 +39,27 @@ package struct Tally: Hashable, Sendable {
         case fenced
         case postgresRestarts
         case failovers
+        case replayed
+        case stoppedReceivers
+        case deadNodes
+        case hungNodes
+        case refusingNodes
+        case mistakenNodes
+        case secondWriters
+        case switchovers
+        case otherHistories
+        case rewinds
+        case restores
+        case madeAnew
+        case neighbourFlushes
+        case primaryChanges
+        case degradations
+        case holds
+        case orders
+        case resent
+        case replayedRests
+        case lost
+        case unreported
         case poison
         case parkedStreams
         case setAside
@@ -89,6 +110,27 @@ package struct Tally: Hashable, Sendable {
             case .fenced: "flushes fenced off"
             case .postgresRestarts: "restarts of PostgreSQL"
             case .failovers: "failovers to a replica that was behind"
+            case .replayed: "records replayed by replicas"
+            case .stoppedReceivers: "receivers stopped"
+            case .deadNodes: "nodes that died"
+            case .hungNodes: "nodes that hung"
+            case .refusingNodes: "nodes that let nobody in"
+            case .mistakenNodes: "names that led to another cluster"
+            case .secondWriters: "promotions beside a primary that went on"
+            case .switchovers: "promotions in order"
+            case .otherHistories: "promotions of a node that the primary had left behind"
+            case .rewinds: "nodes rewound"
+            case .restores: "restores to an earlier point"
+            case .madeAnew: "clusters made anew"
+            case .neighbourFlushes: "flushes of another proxy"
+            case .primaryChanges: "changes to another primary"
+            case .degradations: "degradations"
+            case .holds: "looks of lanes that are held"
+            case .orders: "orders of the operator to replay"
+            case .resent: "rows sent again after a ledger went back"
+            case .replayedRests: "replays of what was left"
+            case .lost: "positions reported as lost"
+            case .unreported: "positions of drained lanes lost unreported"
             case .poison: "rows dead-lettered"
             case .parkedStreams: "streams parked"
             case .setAside: "rows set aside with their stream"

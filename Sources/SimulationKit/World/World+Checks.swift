@@ -8,13 +8,14 @@ extension World {
 
     /// Everything that the ledger has passed is in the database exactly once or in a letter on disk, and not in both; nothing behind it is in
     /// the database.
-    func audit(_ flush: Flush) {
+    func audit(_ flush: Flush, on server: SimulatedPostgres) {
+        guard flush.lane != Self.neighbour else { return }
         tally.add(.flushes)
         history.note(
             .postgres,
             "committed lane \(flush.lane.lane) from \(flush.from) to \(flush.to) in epoch \(flush.epoch)"
         )
-        let table = postgres.state[flush.lane]
+        let table = server.state[flush.lane]
         for offset in flush.from.rawValue + 1..<flush.to.rawValue + 1 {
             if table.copies(of: Offset(offset)) == 0, !account.isDead(flush.lane, Offset(offset)) {
                 return fail("the ledger has passed \(flush.lane.position(Offset(offset))), which is nowhere")
@@ -49,19 +50,31 @@ extension World {
         for letter in letters {
             history.note(.disk, "a letter for \(letter.position), \(letter.count) rows, \(letter.kind)")
             if letter.kind == .unreadable {
-                fail("\(letter.position) and \(letter.count - 1) more were given up as unreadable")
+                giveUp(letter)
+            } else {
+                checkAbsence(of: letter.range, letter.lane)
             }
-            checkAbsence(of: letter.range, letter.lane)
             account.bury(letter.lane, letter.range)
         }
     }
 
     /// What has a letter is not in the database.
     private func checkAbsence(of range: ClosedRange<Offset>, _ lane: LaneKey) {
-        let table = postgres.state[lane]
-        for offset in range.lowerBound.rawValue...range.upperBound.rawValue where table.copies(of: Offset(offset)) > 0 {
+        for offset in range.lowerBound.rawValue...range.upperBound.rawValue
+        where !account.isLost(lane, Offset(offset))
+            && servers.contains(where: { $0.state[lane].copies(of: Offset(offset)) > 0 })
+        {
             return fail("\(lane.position(Offset(offset))) was dead-lettered and is in the database")
         }
+    }
+
+    /// Positions were reported as lost.
+    private func giveUp(_ letter: DeadLetter) {
+        if letter.range.upperBound > account.excused(letter.lane) {
+            fail("\(letter.position) and \(letter.count - 1) more were given up as unreadable")
+        }
+        tally.add(.lost, letter.count)
+        account.lose(letter.lane, letter.range)
     }
 
     // MARK: At each step
@@ -70,12 +83,12 @@ extension World {
     func checkConservation() {
         guard let proxy, violation == nil else { return }
         for lane in proxy.lanes {
-            let ledger = postgres.state[lane.key].ledger.position
+            let ledger = servers.reduce(.none) { max($0, $1.state[lane.key].ledger.position) }
             let catalogue = lane.catalogue
             if ledger > catalogue.end {
                 return fail("the ledger of lane \(lane.key.lane) is at \(ledger), its queue ends at \(catalogue.end)")
             }
-            if catalogue.first.rawValue > ledger.rawValue + 1 {
+            if cluster == nil, catalogue.first.rawValue > ledger.rawValue + 1 {
                 return fail("lane \(lane.key.lane) was trimmed up to \(catalogue.first), its ledger is at \(ledger)")
             }
         }
@@ -83,10 +96,15 @@ extension World {
 
     /// The same, by count.
     func checkCounts() {
-        for (lane, table) in postgres.state.tables {
+        for server in servers { checkCounts(server) }
+    }
+
+    private func checkCounts(_ server: SimulatedPostgres) {
+        for (lane, table) in server.state.tables where lane != Self.neighbour {
             let position = table.ledger.position
             let committed = table.copies.reduce(0) { $0 + Int($1) }
-            let dead = account.deadCount(lane, upTo: position)
+            // What was reported as lost may be on a node of another history.
+            let dead = account.deadCount(lane, upTo: position) - account.lostCount(lane) { table.copies(of: $0) > 0 }
             if committed + dead != Int(position.rawValue) {
                 fail("lane \(lane.lane): \(committed) committed and \(dead) dead-lettered, the ledger at \(position)")
             }
@@ -125,6 +143,11 @@ extension World {
         for lane in proxy.lanes {
             let all = Offset(1)...max(Offset(1), lane.catalogue.end)
             for range in proxy.letters.recorded(lane.key, in: all) {
+                // Of what was trimmed before it had a letter the letter says that it is lost.
+                for offset in range.lowerBound.rawValue...range.upperBound.rawValue
+                where offset < lane.catalogue.first.rawValue && !account.isDead(lane.key, Offset(offset)) {
+                    account.lose(lane.key, Offset(offset)...Offset(offset))
+                }
                 checkAbsence(of: range, lane.key)
                 account.bury(lane.key, range)
             }
@@ -213,7 +236,7 @@ extension World {
             }
             counts[event.request][event.row] += 1
         }
-        for (lane, table) in postgres.state.tables {
+        for (lane, table) in postgres.state.tables where lane != Self.neighbour {
             for offset in 1..<max(1, table.copies.count) where table.copies[offset] > 0 {
                 count(EventID(table.events[offset]))
                 if table.copies[offset] > 1 { fail("\(lane.position(Offset(UInt64(offset)))) is there more than once") }
@@ -230,12 +253,38 @@ extension World {
                 fail("row \(row) of \(request.text), sent \(request.attempts) times, is there \(rows[row]) times")
             }
             let present = rows.count { $0 > 0 }
+            if isExcused(request, rows, proxy) { continue }
             if request.isAcknowledged, present < request.rows {
                 fail("\(request.text) was acknowledged, and \(request.rows - present) of its rows are nowhere")
             }
             if present != 0, present != request.rows {
                 fail("of \(request.text) there are \(present) rows")
             }
+        }
+    }
+
+    /// What is missing of it was reported as lost.
+    private func isExcused(_ request: Request, _ rows: [Int], _ proxy: SimulatedProxy) -> Bool {
+        guard cluster != nil else { return false }
+        return rows.indices.allSatisfy { row in
+            if rows[row] > 0 { return true }
+            let place: Position
+            if case .acknowledged(let last) = request.state {
+                let offset = Offset(last.offset.rawValue - UInt64(request.rows - 1 - row))
+                place = Position(queue: last.queue, lane: last.lane, offset: offset)
+            } else if let known = account.places[EventID(request: request.number, row: row)] {
+                place = known
+            } else {
+                return false
+            }
+            let lane = LaneKey(queue: place.queue, lane: place.lane)
+            if account.isLost(lane, place.offset) { return true }
+            // A lane that was drained and removed has nobody to say so.
+            guard !proxy.lanes.contains(where: { $0.key == lane }), place.offset <= account.excused(lane) else {
+                return false
+            }
+            tally.add(.unreported)
+            return true
         }
     }
 }

@@ -10,6 +10,7 @@ extension World {
         history.note(.world, "the faults cease")
         disk.capacity = nil
         postgres.broken = []
+        cluster?.heal()
         stopProxy(inCall: false)
         start()
         drive()
@@ -44,11 +45,16 @@ extension World {
             for lane in proxy.active where !lane.inbox.isEmpty { proxy.write(lane) }
             for lane in proxy.lanes where lane.isDue(at: clock.now) { proxy.deliver(lane) }
             replicate()
+            if cluster != nil {
+                letTheClusterGoOn()
+                if round % 16 == 15 { resumeLanes() }
+            }
             if round % 4 == 0 {
                 proxy.care()
                 tendLetters(proxy)
             }
             checkConservation()
+            checkReplicas()
             if open.isEmpty, isDelivered(proxy) { return }
             if proxy.active.allSatisfy(\.inbox.isEmpty), let next = proxy.lanes.compactMap(\.wakesAt).min() {
                 clock.now = max(clock.now, min(next, clock.now + .seconds(1)))
@@ -58,7 +64,7 @@ extension World {
         let lanes = proxy.lanes.map { lane in
             let ledger = postgres.state[lane.key].ledger.position
             return "lane \(lane.key.lane) at \(ledger) of \(lane.catalogue.end)"
-                + (lane.hold.map { ", held: \($0)" } ?? "")
+                + (proxy.watch.map { ", \($0.choice)" } ?? "") + (lane.hold.map { ", held: \($0)" } ?? "")
                 + (lane.log.readOnlyReason.map { ", read-only: \($0)" } ?? "") + (lane.isFull ? ", full" : "")
         }
         fail("with no fault left the world does not come to rest: \(lanes.joined(separator: "; "))")

@@ -5,6 +5,7 @@ import SegmentedLog
 extension World {
     func actAsOperator() {
         guard let proxy else { return }
+        if cluster != nil, random.chance(300) { return resumeLanes() }
         switch random.below(6) {
         case 0...1 where plan.retriesLetters: retryLetters(proxy, all: false)
         case 2: discardLetters(proxy)

@@ -14,6 +14,12 @@ package struct WorldPlan: Hashable, Sendable {
     package var isEncrypted = false
     /// The replica whose ledger is waited for before trimming, and which may be promoted.
     package var hasReplica = false
+    /// There are three nodes in place of one PostgreSQL and its replica.
+    package var hasCluster = false
+    /// How many of a cluster's replicas must hold what is trimmed.
+    package var required = 0
+    /// Of a thousand nodes, how many answer late from the beginning.
+    package var slowness = 0
     /// Rows of a flush are sent grouped by their second column.
     package var groupsRows = false
     package var delivery = DeliverySettings()
@@ -62,6 +68,18 @@ package struct WorldPlan: Hashable, Sendable {
         poison = random.pick([0, 0, 0, 5, 30, 200])
         breaksStreams = random.chance(300)
         fillsDisk = random.chance(150)
+        // Drawn last, so that a world without a cluster is what it was before there were any.
+        hasCluster = random.chance(400)
+        if hasCluster { drawCluster(&random) }
+    }
+
+    private mutating func drawCluster(_ random: inout SplitMix) {
+        steps += random.within(100...300)
+        required = random.pick([2, 2, 2, 2, 2, 2, 2, 1, 1, 0])
+        delivery.onRestore = random.pick([.hold, .replay])
+        slowness = random.pick([0, 200, 700])
+        hasReplica = false
+        breaksStreams = false
     }
 
     package var budgetBytes: Int { budgetSegments * log.segmentBytes }
