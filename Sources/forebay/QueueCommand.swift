@@ -9,7 +9,7 @@ import SegmentedLog
 struct QueueCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue",
-        abstract: "Look into the queue on disk, empty it, and take over that of a dead proxy.",
+        abstract: "Look into the queue on disk, mend it, empty it, and take over that of a dead proxy.",
         discussion: """
             ls, verify, cat and export only read. They work while the proxy is running, and on a copy of the directory.
 
@@ -17,7 +17,7 @@ struct QueueCommand: AsyncParsableCommand {
             """,
         subcommands: [
             QueueListCommand.self, QueueVerifyCommand.self, QueueCatCommand.self, QueueExportCommand.self,
-            QueueAdoptCommand.self, QueueDrainCommand.self,
+            QueueAdoptCommand.self, QueueDrainCommand.self, QueueRepairCommand.self,
         ]
     )
 }
