@@ -73,6 +73,7 @@ package struct Proxy: Service {
         var closed = configuration
         closed.ingest.http = []
         closed.ingest.tcp = []
+        closed.read.listen = []
         let rest = Mutex(DrainWatch.Rest())
         let drain = Drain(timeout: timeout) { found in rest.withLock { $0 = found } }
         try await run(Proxy(closed, environment: environment, log: log, drain: drain))
