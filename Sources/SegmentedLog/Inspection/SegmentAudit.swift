@@ -69,7 +69,9 @@ package struct SegmentAudit: Sendable {
                 report(position, expected...last, reason)
                 return
             }
-            report(position, expected...Offset(later.block.first.rawValue - 1), reason)
+            // What stands between two blocks that follow each other costs no row.
+            let lost = expected < later.block.first ? expected...Offset(later.block.first.rawValue - 1) : nil
+            report(position, lost, reason)
             position = later.position
             expected = later.block.first
             number = later.block.number
