@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # Debian packages: what the build links against, and PostgreSQL for the local clusters.
-PACKAGES := libpq-dev libssl-dev liblz4-dev zlib1g-dev pkg-config postgresql curl
+PACKAGES := libpq-dev libssl-dev liblz4-dev zlib1g-dev pkg-config postgresql curl iproute2
 # What the benchmarks set Forebay beside.
 RIVALS := nginx-light rsyslog rsyslog-pgsql python3-aiohttp python3-asyncpg python3-uvloop
 RELEASE := .build/release
