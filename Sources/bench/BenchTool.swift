@@ -90,7 +90,8 @@ struct BenchTool: AsyncParsableCommand {
     private func measure(_ type: any Scenario.Type, _ conditions: Conditions) async throws -> Outcome {
         let scenario = try await type.init(conditions)
         let yard = scenario.yard
-        Interruption.yard(yard.directory)
+        let directory = yard.directory
+        Interruption.also { try? FileManager.default.removeItem(atPath: directory) }
         do {
             let outcome = try await play(scenario)
             try yard.remove()

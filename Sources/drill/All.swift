@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Glibc
 import ProvingGround
+import Synchronization
 
 /// Every drill after which nothing may be lost or doubled, one after another, and a table of what they came to.
 struct All: ParsableCommand {
@@ -34,6 +35,9 @@ struct All: ParsableCommand {
         ["corrupt-block"],
     ]
 
+    /// The drill that runs now.
+    private static let running = Mutex<pid_t?>(nil)
+
     /// What one of them came to.
     private struct Outcome {
         var name: String
@@ -43,6 +47,9 @@ struct All: ParsableCommand {
     }
 
     func run() throws {
+        Interruption.also {
+            if let drill = Self.running.withLock({ $0 }) { kill(drill, SIGTERM) }
+        }
         let outcomes = try Self.drills.filter { $0[0].hasPrefix(only) }.map(carryOut)
         print(Self.table(outcomes))
         let failed = outcomes.filter { $0.status != 0 && $0.status != DrillOptions.unavailable.rawValue }
@@ -52,22 +59,24 @@ struct All: ParsableCommand {
         }
     }
 
-    private func carryOut(_ drill: [String]) throws -> Outcome {
+    private func carryOut(_ arguments: [String]) throws -> Outcome {
         let file = "/var/tmp/forebay-drill-\(getpid())-report.json"
         defer { unlink(file) }
         let begun = ContinuousClock.now
         let process = Process()
         process.executableURL = URL(filePath: "\(options.programs)/drill")
         process.arguments =
-            drill + [
+            arguments + [
                 "--programs", options.programs, "--agents", "\(options.agents)", "--rate", "\(options.rate)",
                 "--seed", "\(options.seed)", "--report", file,
             ] + (options.keep ? ["--keep"] : [])
         process.standardInput = FileHandle.nullDevice
         try process.run()
+        Self.running.withLock { $0 = process.processIdentifier }
         process.waitUntilExit()
+        Self.running.withLock { $0 = nil }
         return Outcome(
-            name: drill.joined(separator: " "),
+            name: arguments.joined(separator: " "),
             status: process.terminationStatus,
             seconds: Int((ContinuousClock.now - begun) / .seconds(1)),
             report: (try? Data(contentsOf: URL(filePath: file))).flatMap {

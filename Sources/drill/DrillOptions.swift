@@ -36,6 +36,8 @@ struct DrillOptions: ParsableArguments {
         var plan = plan
         plan.startLimit = .seconds(acceptWithin)
         let yard = try Yard(plan, programs: URL(filePath: programs).path())
+        let directory = yard.directory
+        if !keep { Interruption.also { try? FileManager.default.removeItem(atPath: directory) } }
         var pause = Pause(seed: seed)
         do {
             let found = try drill(yard, &pause)

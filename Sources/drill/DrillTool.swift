@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import ProvingGround
 
 /// Failures on purpose, on real processes and a real PostgreSQL, with a count at the end.
 @main
@@ -25,4 +25,9 @@ struct DrillTool: ParsableCommand {
             CorruptBlock.self, Nginx.self, Opening.self, SyscallKill.self, SyscallFail.self,
         ]
     )
+
+    static func main() {
+        Interruption.exitInOrder()
+        main(nil)
+    }
 }
