@@ -39,6 +39,7 @@ struct QueueCare {
             retention: Retention(minAge: retention.minAge, minBytes: retention.minBytes),
             window: queue.configuration.idempotency.window,
             replicated: marks.trimmable(isPressed: isPressed),
+            held: marks.replicated,
             isDraining: isDraining,
             isPressed: isPressed
         )

@@ -43,7 +43,7 @@ struct SimulationTests {
     ]
 
     /// Worlds that broke the promise once, beyond the three hundred.
-    @Test(arguments: [UInt64(10_038), 103_700, 183_402])
+    @Test(arguments: [UInt64(10_038), 12_824, 20_734, 103_700, 183_402])
     func aSeedThatFoundAFaultPasses(seed: UInt64) {
         #expect(World(seed: seed).run().violation == nil)
     }

@@ -23,6 +23,7 @@ package struct LaneMaintenance: Sendable {
         let trimmed = try trim(
             round.retention,
             replicated: round.replicated,
+            held: round.held,
             keepsLast: !round.isDraining,
             isPressed: round.isPressed,
             before: catalogue.firstWithoutSidecar,
@@ -125,8 +126,10 @@ extension LaneMaintenance {
         package var retention: Retention
         /// How long idempotency keys are remembered.
         package var window: Duration
-        /// What may be trimmed: committed, and on all required replicas.
+        /// What may be trimmed: committed, and on all required replicas, or given up for want of room.
         package var replicated: Offset
+        /// What all required replicas hold. It alone may be written down.
+        package var held: Offset
         /// Nobody writes to the lane any more.
         package var isDraining: Bool
         /// The budget is used up: age and bytes of the retention yield.
@@ -136,12 +139,14 @@ extension LaneMaintenance {
             retention: Retention,
             window: Duration,
             replicated: Offset,
+            held: Offset,
             isDraining: Bool,
             isPressed: Bool
         ) {
             self.retention = retention
             self.window = window
             self.replicated = replicated
+            self.held = held
             self.isDraining = isDraining
             self.isPressed = isPressed
         }
@@ -157,10 +162,14 @@ extension LaneMaintenance {
     /// Removes, recycles or quarantines the segments that `retention` lets go, oldest first, each lastingly before the next, so that a crash
     /// leaves no gap. Sidecars of keys stay.
     ///
-    /// - Parameter limit: segments from this base on stay.
+    /// - Parameters:
+    ///   - replicated: what may go.
+    ///   - held: what all required replicas hold; nil for the same.
+    ///   - limit: segments from this base on stay.
     package func trim(
         _ retention: Retention,
         replicated: Offset,
+        held: Offset? = nil,
         keepsLast: Bool,
         isPressed: Bool,
         before limit: Offset? = nil,
@@ -181,7 +190,9 @@ extension LaneMaintenance {
                 try remove(leaving, recycles: keepsLast, isPressed: isPressed, at: now, &done)
             }
             for segment in segments[..<count] where limit.map({ segment.base < $0 }) ?? true {
-                if !keepsLast, segment.base == segments.last?.base { try rememberEnd(replicated, at: now) }
+                if !keepsLast, segment.base == segments.last?.base {
+                    try rememberEnd(committed: replicated, held: held ?? replicated, at: now)
+                }
                 catalogue.dismiss(segment.base)
                 done.segments += 1
                 try remove(segment, recycles: keepsLast, isPressed: isPressed, at: now, &done)
@@ -212,9 +223,15 @@ extension LaneMaintenance {
         return catalogue.segments
     }
 
-    /// The last segment's name keeps the offsets. Before it goes, the watermarks have to.
-    private func rememberEnd(_ replicated: Offset, at now: WallTime) throws(FileFault) {
-        let hints = LaneHints(durable: catalogue.end, committed: replicated, replicated: replicated, written: now)
+    /// The last segment's name keeps the offsets. Before it goes, the watermarks have to. What was given up is committed and not replicated: a crash may
+    /// leave the segment where it is, and the next process must not take it for replicated.
+    private func rememberEnd(committed: Offset, held: Offset, at now: WallTime) throws(FileFault) {
+        let hints = LaneHints(
+            durable: catalogue.end,
+            committed: committed,
+            replicated: min(held, committed),
+            written: now
+        )
         try hints.write(catalogue.directory, on: context.fileSystem, lasting: true)
     }
 

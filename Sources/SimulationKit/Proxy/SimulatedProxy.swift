@@ -312,6 +312,7 @@ final class SimulatedProxy {
                 retention: around.plan.retention,
                 window: around.plan.window,
                 replicated: lane.marks.trimmable(isPressed: isPressed),
+                held: lane.marks.replicated,
                 isDraining: lane.isDraining,
                 isPressed: isPressed
             )

@@ -70,7 +70,8 @@ extension World {
 
     /// Positions were reported as lost.
     private func giveUp(_ letter: DeadLetter) {
-        if letter.range.upperBound > account.excused(letter.lane) {
+        let isExcused = proxy.map { isAstray(letter.lane, $0) } ?? false
+        if letter.range.upperBound > account.excused(letter.lane), !isExcused {
             fail("\(letter.position) and \(letter.count - 1) more were given up as unreadable")
         }
         tally.add(.lost, letter.count)

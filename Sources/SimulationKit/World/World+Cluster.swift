@@ -273,15 +273,17 @@ extension World {
     ///
     /// - Parameter lacking: the proxy is degraded, and let go of what a required replica lacks.
     func noteTrim(_ proxy: SimulatedProxy, _ lane: LaneKey, _ offset: Offset, _ lacking: Bool) {
-        guard let cluster, offset > account.trimmed[lane] ?? .none else { return }
+        guard cluster != nil, offset > account.trimmed[lane] ?? .none else { return }
         account.trimmed[lane] = offset
         if plan.required == 0 || lacking { account.excuse(lane, upTo: offset) }
-        // Committed where the proxy does not know yet that the survivor is another.
-        if plan.required < cluster.others.count,
-            proxy.claims.first(where: { $0.lane == lane })?.choice != cluster.choice
-        {
-            account.excuse(lane, upTo: offset)
-        }
+        if isAstray(lane, proxy) { account.excuse(lane, upTo: offset) }
         if proxy.isPressed { account.wasPressed = true }
+    }
+
+    /// The lane is claimed on a node that is not the survivor: the proxy does not know yet, or sees another writer on a timeline of the same number alone. Where fewer
+    /// replicas are required than there are, either of the two may lack what was trimmed by the other.
+    func isAstray(_ lane: LaneKey, _ proxy: SimulatedProxy) -> Bool {
+        guard let cluster, plan.required < cluster.others.count else { return false }
+        return proxy.claims.first { $0.lane == lane }?.choice != cluster.choice
     }
 }

@@ -6,6 +6,7 @@ import LocalPostgres
 import PostgresWire
 import ProvingGround
 import Records
+import Synchronization
 import Testing
 
 @Suite(.serialized)
@@ -493,24 +494,47 @@ final class ReadPortTests {
 
     // MARK: Nodes come and go
 
-    /// Reads with pgbench, lets `events` happen while it does, and holds against it every error that a client saw. (A number of transactions and not a time: the
-    /// signal that would end pgbench is blocked in what Foundation starts.)
-    private func readWhile(transactions: Int = 1500, _ events: () throws -> Void) throws {
-        let bench = Process()
-        let output = Pipe()
-        bench.executableURL = URL(filePath: "/usr/bin/env")
-        bench.arguments = ["pgbench", "-S", "-n", "-M", "simple", "-c", "16", "-j", "2", "-t", "\(transactions)"]
-        bench.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        bench.standardOutput = output
-        bench.standardError = output
-        try bench.run()
-        try events()
-        let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        bench.waitUntilExit()
+    /// Reads with pgbench for as long as `events` happen, and holds against it every error that a client saw. (One run of a number of transactions after another,
+    /// and not a time: the signal that would end pgbench is blocked in what Foundation starts.)
+    private func readWhile(_ events: () throws -> Void) throws {
+        let transactions = 500
+        let environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        let isOver = Mutex(false)
+        let runs = Mutex<[(status: Int32, text: String)]>([])
+        let end = DispatchSemaphore(value: 0)
+        Thread.detachNewThread {
+            while !isOver.withLock({ $0 }) {
+                let bench = Process()
+                let output = Pipe()
+                bench.executableURL = URL(filePath: "/usr/bin/env")
+                bench.arguments = [
+                    "pgbench", "-S", "-n", "-M", "simple", "-c", "16", "-j", "2", "-t", "\(transactions)",
+                ]
+                bench.environment = environment
+                bench.standardOutput = output
+                bench.standardError = output
+                do {
+                    try bench.run()
+                    let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+                    bench.waitUntilExit()
+                    runs.withLock { $0.append((bench.terminationStatus, text)) }
+                } catch {
+                    runs.withLock { $0.append((-1, "\(error)")) }
+                    break
+                }
+            }
+            end.signal()
+        }
+        let outcome = Result { try events() }
+        isOver.withLock { $0 = true }
+        end.wait()
         let all = 16 * transactions
-        #expect(bench.terminationStatus == 0, "\(text)")
-        #expect(text.contains("transactions actually processed: \(all)/\(all)"), "\(text)")
-        #expect(text.contains("number of failed transactions: 0"), "\(text)")
+        for run in runs.withLock({ $0 }) {
+            #expect(run.status == 0, "\(run.text)")
+            #expect(run.text.contains("transactions actually processed: \(all)/\(all)"), "\(run.text)")
+            #expect(run.text.contains("number of failed transactions: 0"), "\(run.text)")
+        }
+        try outcome.get()
     }
 
     private func waitForReads(_ count: Double) throws {
@@ -620,6 +644,7 @@ final class ReadPortTests {
 private enum ReadYard {
     // One test at a time uses it, as the suite is serialized; the concurrent one only reads its ports.
     nonisolated(unsafe) static let shared = Result<Yard, any Error> {
+        atexit { try? ReadYard.shared.get().remove() }
         let programs = try #require(DrillTests.programs).path()
         let yard = try Yard(Yard.Plan(replicas: 2), programs: programs)
         try capture("pgbench", ["-i", "-q", "-s", "1"], environment: yard.administrator)
