@@ -643,7 +643,7 @@ final class ReadPortTests {
 /// The yard of the suite: made when it is first asked for, removed when the process ends.
 private enum ReadYard {
     // One test at a time uses it, as the suite is serialized; the concurrent one only reads its ports.
-    nonisolated(unsafe) static let shared = Result<Yard, any Error> {
+    nonisolated(unsafe) static let shared: Result<Yard, any Error> = Result {
         atexit { try? ReadYard.shared.get().remove() }
         let programs = try #require(DrillTests.programs).path()
         let yard = try Yard(Yard.Plan(replicas: 2), programs: programs)
