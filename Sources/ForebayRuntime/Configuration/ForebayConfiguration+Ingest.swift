@@ -10,18 +10,6 @@ extension ForebayConfiguration {
             case tokens
         }
 
-        package struct TLS: Hashable, Sendable {
-            /// PEM file of the certificate, followed by its chain.
-            package var certificate: String
-            /// PEM file of the private key.
-            package var key: String
-
-            package init(certificate: String, key: String) {
-                self.certificate = certificate
-                self.key = key
-            }
-        }
-
         package var http = [NetworkAddress(host: "127.0.0.1", port: 4318)]
         package var tcp = [NetworkAddress(host: "127.0.0.1", port: 5170)]
         /// The stream of a TCP connection whose first line names none; nil makes the first line name one.

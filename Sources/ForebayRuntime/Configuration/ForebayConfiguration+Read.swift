@@ -16,18 +16,6 @@ extension ForebayConfiguration {
             case primary, error, stale
         }
 
-        package struct TLS: Hashable, Sendable {
-            /// PEM file of the certificate, followed by its chain.
-            package var certificate: String
-            /// PEM file of the private key.
-            package var key: String
-
-            package init(certificate: String, key: String) {
-                self.certificate = certificate
-                self.key = key
-            }
-        }
-
         /// Empty: there is no read port.
         package var listen = [NetworkAddress(host: "127.0.0.1", port: 6432)]
         package var pool = Pool.transaction

@@ -170,12 +170,12 @@ extension ForebayConfiguration.Ingest {
         waitTimeout = section.value("wait_timeout", waitTimeout)
         auth = section.value("auth", auth)
         tokensFile = section.value("tokens_file", tokensFile)
-        tls = TLS(reading: section.section("tls"))
+        tls = ForebayConfiguration.TLS(reading: section.section("tls"))
         section.refuseUnknownKeys()
     }
 }
 
-extension ForebayConfiguration.Ingest.TLS {
+extension ForebayConfiguration.TLS {
     /// nil if neither the file nor a variable says anything about TLS.
     fileprivate init?(reading section: ConfigurationSection) {
         let certificate: String? = section.optional("certificate")
@@ -209,21 +209,8 @@ extension ForebayConfiguration.Read {
         statementTimeout = section.value("statement_timeout", statementTimeout)
         maxMessage = section.value("max_message", maxMessage)
         preparedStatements = section.value("prepared_statements", preparedStatements)
-        tls = TLS(reading: section.section("tls"))
+        tls = ForebayConfiguration.TLS(reading: section.section("tls"))
         section.refuseUnknownKeys()
-    }
-}
-
-extension ForebayConfiguration.Read.TLS {
-    /// nil if neither the file nor a variable says anything about TLS.
-    fileprivate init?(reading section: ConfigurationSection) {
-        let certificate: String? = section.optional("certificate")
-        let key: String? = section.optional("key")
-        section.refuseUnknownKeys()
-        guard section.isInFile || certificate != nil || key != nil else { return nil }
-        if certificate == nil { section.require("certificate", expected: "the path of a PEM file") }
-        if key == nil { section.require("key", expected: "the path of a PEM file") }
-        self.init(certificate: certificate ?? "", key: key ?? "")
     }
 }
 
