@@ -28,6 +28,7 @@ package struct Migration: Hashable, Sendable {
         ("daily_partitions", PackageResources._004_daily_partitions_sql),
         ("apirequests", PackageResources._005_apirequests_sql),
         ("apirequests_kpis", PackageResources._006_apirequests_kpis_sql),
+        ("unique_epochs", PackageResources._007_unique_epochs_sql),
     ].enumerated().map { index, file in
         Migration(version: index + 1, name: file.0, sql: String(decoding: file.1, as: UTF8.self))
     }

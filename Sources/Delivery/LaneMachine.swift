@@ -66,8 +66,6 @@ struct LaneMachine {
     private var committed: Offset
     /// Until the ledger is past the horizon again, it may be as low as this: somebody said so.
     private var forgiven: Offset?
-    /// No claim that counts has an epoch as low as this.
-    private var highestEpoch: Int64 = 0
     /// For the next claim that needs one.
     private var order: ClaimDecision.Order?
     private var system = ClaimDecision.System.same
@@ -178,12 +176,6 @@ struct LaneMachine {
             preconditionFailure("a claim ended that was not asked for")
         }
         isAtTheDoor = false
-        guard ledger.epoch > highestEpoch else {
-            // It was given out before, on a primary that is no more, and a replica of that one may show it: claimed again, it is higher.
-            state = .unclaimed(retry: .zero, failed: failed)
-            return []
-        }
-        highestEpoch = ledger.epoch
         let position = ledger.position
         let marks = ClaimMarks(
             known: opened ?? durable,

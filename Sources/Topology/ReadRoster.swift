@@ -102,6 +102,6 @@ package struct ReadRoster: Sendable {
         if bytes == 0 { return true }
         if let bytes, bytes > bounds.bytes { return false }
         guard state.replayLag.map({ $0 <= bounds.lag }) ?? state.isReceiving else { return false }
-        return claims.allSatisfy { lane, epoch in (state.ledger?[lane]?.epoch ?? 0) >= epoch }
+        return claims.allSatisfy { lane, epoch in state.ledger?[lane]?.epoch == epoch }
     }
 }

@@ -287,21 +287,6 @@ struct LaneDeliveryTests {
         #expect(world.log.events.last == .held(.restored(ledger: Offset(20), committed: Offset(100))))
     }
 
-    /// A replica that follows the old primary shows epoch 3 for ever; the claim on the new one must not be called 3.
-    @Test func anEpochThatWasGivenOutBeforeIsNotUsedAgain() {
-        let world = wentBack(to: 70)
-        world.drain()
-        let epoch = world.postgres.state.ledger.epoch
-        world.failOver(to: LedgerRow(epoch: epoch - 1, position: world.position))
-        world.session.disconnect()
-        world.delivery.primaryChanged()
-        world.step()
-        #expect(world.postgres.state.ledger.epoch == epoch)
-        world.step()
-        #expect(world.postgres.state.ledger.epoch == epoch + 1)
-        #expect(world.log.events.last == .claimed(LedgerRow(epoch: epoch + 1, position: world.position)))
-    }
-
     @Test func aLedgerAheadOfTheQueueIsReported() {
         let world = DeliveryWorld()
         world.postgres.state.ledger.position = Offset(5)

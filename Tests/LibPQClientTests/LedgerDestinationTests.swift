@@ -23,28 +23,42 @@ extension RealServerTests {
             )
         }
 
-        func flush(epoch: Int64 = 1, from: UInt64 = 0, to: UInt64, _ parts: [Flush.Part]) -> Flush {
+        func flush(epoch: Int64, from: UInt64 = 0, to: UInt64, _ parts: [Flush.Part]) -> Flush {
             Flush(lane: lane, epoch: epoch, from: Offset(from), to: Offset(to), parts: parts)
         }
 
         @Test
         func rowsAndLedgerLandTogether() throws {
             let table = try TestTable("landing")
-            #expect(try destination.claim(lane) == LedgerRow(epoch: 1, position: .none))
-            #expect(try destination.flush(flush(to: 2, [table.part([(1, "a"), (2, nil)])])) == FlushReceipt(rows: 2))
+            let claim = try destination.claim(lane)
+            #expect(claim.position == .none)
+            #expect(
+                try destination.flush(flush(epoch: claim.epoch, to: 2, [table.part([(1, "a"), (2, nil)])]))
+                    == FlushReceipt(rows: 2)
+            )
             #expect(try table.contents() == ["1 a", "2 null"])
-            #expect(try destination.claim(lane) == LedgerRow(epoch: 2, position: Offset(2)))
+            #expect(try destination.claim(lane).position == Offset(2))
+        }
+
+        /// Two servers that go apart give different epochs to the claims that they both lack.
+        @Test
+        func eachClaimRaisesTheEpochByAnotherNumber() throws {
+            var epochs: [Int64] = [0]
+            for _ in 0..<8 { epochs.append(try destination.claim(lane).epoch) }
+            let steps = zip(epochs.dropFirst(), epochs).map { $0 - $1 }
+            #expect(steps.allSatisfy { $0 > 0 && $0 <= 1 << 31 })
+            #expect(Set(steps).count == steps.count)
         }
 
         @Test
         func severalTablesInOneTransaction() throws {
             let tables = try [TestTable("first"), TestTable("Second \"quoted\" one"), TestTable("third")]
-            _ = try destination.claim(lane)
+            let epoch = try destination.claim(lane).epoch
             let parts =
                 tables.enumerated().map { $1.part([(Int64($0), "x"), (Int64($0 + 10), "y")]) } + [
                     tables[0].part([(99, "z")])
                 ]
-            #expect(try destination.flush(flush(to: 7, parts)).rows == 7)
+            #expect(try destination.flush(flush(epoch: epoch, to: 7, parts)).rows == 7)
             #expect(try tables[0].contents() == ["0 x", "10 y", "99 z"])
             #expect(try tables[1].contents() == ["1 x", "11 y"])
             #expect(try tables[2].contents() == ["2 x", "12 y"])
@@ -61,8 +75,8 @@ extension RealServerTests {
             var part = Flush.Part(layout: table.layout, slices: [whole, whole])
             part.slices[0].range = 0..<rows.bounds[2]
             part.slices[1].range = rows.bounds[3]..<rows.bounds[5]
-            _ = try destination.claim(lane)
-            #expect(try destination.flush(flush(to: 5, [part])).rows == 4)
+            let epoch = try destination.claim(lane).epoch
+            #expect(try destination.flush(flush(epoch: epoch, to: 5, [part])).rows == 4)
             #expect(try table.contents() == ["1 row 1", "2 row 2", "4 row 4", "5 row 5"])
         }
 
@@ -85,8 +99,8 @@ extension RealServerTests {
                     length: Int32(rows.bounds[row + 1] - rows.bounds[row])
                 )
             }
-            _ = try destination.claim(lane)
-            #expect(try destination.flush(flush(to: 9, [part])).rows == 9)
+            let epoch = try destination.claim(lane).epoch
+            #expect(try destination.flush(flush(epoch: epoch, to: 9, [part])).rows == 9)
             let landed = try TestDatabase.administrator()
                 .query("SELECT n, t FROM public.sequenced ORDER BY ctid", by: .after(.seconds(10))).rows
             #expect(landed.map { $0.integer(0) } == order.map { Int64($0) })
@@ -95,8 +109,8 @@ extension RealServerTests {
 
         @Test
         func withoutRowsTheLedgerAloneAdvances() throws {
-            _ = try destination.claim(lane)
-            #expect(try destination.flush(flush(to: 10, [])) == FlushReceipt(rows: 0))
+            let epoch = try destination.claim(lane).epoch
+            #expect(try destination.flush(flush(epoch: epoch, to: 10, [])) == FlushReceipt(rows: 0))
             #expect(try destination.claim(lane).position == Offset(10))
         }
 
@@ -112,9 +126,12 @@ extension RealServerTests {
                 layout: table.layout,
                 slices: [rows.slice(first: Offset(1), fingerprint: table.layout.fingerprint)]
             )
-            _ = try destination.claim(lane)
+            let epoch = try destination.claim(lane).epoch
             var calls = 0
-            #expect(try destination.flush(flush(to: 20_000, [part]), whileWaiting: { calls += 1 }).rows == 20_000)
+            #expect(
+                try destination.flush(flush(epoch: epoch, to: 20_000, [part]), whileWaiting: { calls += 1 }).rows
+                    == 20_000
+            )
             #expect(calls == 1)
             let sum = try TestDatabase.administrator().query(
                 "SELECT count(*), sum(n), min(length(t)) FROM public.large",
@@ -126,23 +143,25 @@ extension RealServerTests {
         @Test
         func aFlushFromElsewhereThanTheLedgerIsRefused() throws {
             let table = try TestTable("refused")
-            _ = try destination.claim(lane)
+            let epoch = try destination.claim(lane).epoch
             let fault = #expect(throws: DeliveryFault.self) {
-                try destination.flush(flush(from: 5, to: 6, [table.part([(1, "a")])]))
+                try destination.flush(flush(epoch: epoch, from: 5, to: 6, [table.part([(1, "a")])]))
             }
             #expect(fault?.phase == .sending)
             #expect(fault?.part == nil)
             #expect(fault?.serverError?.sqlState == "FB001")
-            #expect(fault?.serverError?.message == "lane \(lane) can not go from 5 to 6 in epoch 1")
-            #expect(fault?.serverError?.detail == "The ledger has epoch 1 and position 0.")
+            #expect(fault?.serverError?.message == "lane \(lane) can not go from 5 to 6 in epoch \(epoch)")
+            #expect(fault?.serverError?.detail == "The ledger has epoch \(epoch) and position 0.")
             #expect(try table.contents() == [])
         }
 
         @Test
         func theLedgerNeverGoesBack() throws {
-            _ = try destination.claim(lane)
-            _ = try destination.flush(flush(to: 5, []))
-            let fault = #expect(throws: DeliveryFault.self) { try destination.flush(flush(from: 5, to: 4, [])) }
+            let epoch = try destination.claim(lane).epoch
+            _ = try destination.flush(flush(epoch: epoch, to: 5, []))
+            let fault = #expect(throws: DeliveryFault.self) {
+                try destination.flush(flush(epoch: epoch, from: 5, to: 4, []))
+            }
             #expect(fault?.serverError?.sqlState == "FB001")
             #expect(fault?.phase == .committing)
             #expect(try destination.claim(lane).position == Offset(5))
@@ -152,19 +171,20 @@ extension RealServerTests {
         func anEarlierClaimIsFencedOff() throws {
             let table = try TestTable("fenced")
             let other = try Self.makeDestination()
-            _ = try destination.claim(lane)
-            #expect(try other.claim(lane).epoch == 2)
+            let epoch = try destination.claim(lane).epoch
+            let later = try other.claim(lane).epoch
+            #expect(later > epoch)
             let fault = #expect(throws: DeliveryFault.self) {
-                try destination.flush(flush(to: 1, [table.part([(1, "old")])]))
+                try destination.flush(flush(epoch: epoch, to: 1, [table.part([(1, "old")])]))
             }
             #expect(fault?.serverError?.sqlState == "FB001")
-            _ = try other.flush(flush(epoch: 2, to: 1, [table.part([(1, "new")])]))
+            _ = try other.flush(flush(epoch: later, to: 1, [table.part([(1, "new")])]))
             #expect(try table.contents() == ["1 new"])
         }
 
         @Test
         func withoutAClaimNothingIsSent() throws {
-            let fault = #expect(throws: DeliveryFault.self) { try destination.flush(flush(to: 1, [])) }
+            let fault = #expect(throws: DeliveryFault.self) { try destination.flush(flush(epoch: 1, to: 1, [])) }
             #expect(fault?.phase == .connecting)
         }
     }

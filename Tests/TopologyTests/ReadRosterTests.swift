@@ -111,7 +111,10 @@ struct ReadRosterTests {
         var world = World()
         world.claims = [Self.lane: 4]
         #expect(world.look(Self.state(epoch: 4)) == .ready)
+        // On another history a claim may have a higher one.
         #expect(world.look(Self.state(epoch: 5)) == .ready)
+        #expect(world.look(Self.state(epoch: 5), after: .seconds(4)) == .behind)
+        #expect(world.look(Self.state(epoch: 4)) == .ready)
         world.claims = [Self.lane: 6]
         #expect(world.look(Self.state(epoch: 5)) == .ready)
         #expect(world.look(Self.state(epoch: 5), after: .seconds(4)) == .behind)

@@ -16,6 +16,7 @@ package enum Plant: String, Hashable, Sendable, CaseIterable {
     case abandonedReplica = "abandoned-replica"
     case lowerTimeline = "lower-timeline"
     case epochNotRaised = "epoch-not-raised"
+    case epochRaisedByOne = "epoch-raised-by-one"
     case comparedLSNs = "compared-lsns"
 
     package var summary: String {
@@ -33,6 +34,7 @@ package enum Plant: String, Hashable, Sendable, CaseIterable {
         case .abandonedReplica: "what a replica showed on an abandoned timeline goes on counting"
         case .lowerTimeline: "the first node that takes writes is the primary, whatever its timeline"
         case .epochNotRaised: "a claim leaves the epoch as it is"
+        case .epochRaisedByOne: "a claim raises the epoch by one, to what an abandoned timeline may show already"
         case .comparedLSNs: "a replica counts as holding what the primary held at the same LSN"
         }
     }
@@ -41,7 +43,7 @@ package enum Plant: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .acknowledgeBeforeSync, .noDirectorySync, .retriedSync, .tornTailAsData: PlantedDisk(disk, self)
         case .ledgerOutsideTransaction, .noCompareAndSet, .blindResend, .letterAfterLedger, .forgottenKeys,
-            .trimmedAtCommit, .abandonedReplica, .lowerTimeline, .epochNotRaised, .comparedLSNs:
+            .trimmedAtCommit, .abandonedReplica, .lowerTimeline, .epochNotRaised, .epochRaisedByOne, .comparedLSNs:
             nil
         }
     }
@@ -52,7 +54,7 @@ package enum Plant: String, Hashable, Sendable, CaseIterable {
         case .blindResend: BlindResend(session)
         case .acknowledgeBeforeSync, .noDirectorySync, .retriedSync, .tornTailAsData, .noCompareAndSet,
             .letterAfterLedger, .forgottenKeys, .trimmedAtCommit, .abandonedReplica, .lowerTimeline, .epochNotRaised,
-            .comparedLSNs:
+            .epochRaisedByOne, .comparedLSNs:
             nil
         }
     }

@@ -80,8 +80,8 @@ package final class SimulatedPostgres {
     package var state = State()
     /// False plants a fault: `advance` moves the ledger whatever epoch and position it was called with.
     package var comparesAndSets = true
-    /// False plants a fault: a claim returns the row as it is.
-    package var raisesEpochs = true
+    /// By how much a claim raises the epoch, as the real server draws it.
+    package var epochStep: () -> Int64 = { 1 }
     /// Rows that violate a constraint at once.
     package var poison: Set<EventID> = []
     /// Rows that violate a deferred constraint, at COMMIT.
@@ -146,7 +146,7 @@ package final class SimulatedPostgres {
             }
         }
         var row = state[lane].ledger
-        if raisesEpochs || row.epoch == 0 { row.epoch += 1 }
+        row.epoch = max(1, row.epoch + epochStep())
         state[lane].ledger = row
         didWrite?(WALRecord(lane: lane, ledger: row))
         for orphan in late { _ = commit(orphan, atCommit: true) }

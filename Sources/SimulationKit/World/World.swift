@@ -31,6 +31,8 @@ package final class World {
     package let history: History
     let plant: Plant?
     var random: SplitMix
+    /// What claims raise epochs by.
+    private var epochs: SplitMix
     let fuse = Fuse()
     let clock = SimulatedClock()
     let disk: SimulatedDisk
@@ -61,6 +63,7 @@ package final class World {
         plan = WorldPlan(seed: seed)
         history = History(isOn: traced)
         random = SplitMix(seed: seed)
+        epochs = SplitMix(seed: seed ^ 0xE90C)
         cluster = plan.hasCluster ? SimulatedCluster(clock) : nil
         disk = SimulatedDisk(seed: seed ^ 0xD15C, fuse: fuse)
         requests.append(Request(number: 0, rows: 0, isKeyed: false, isMixed: false, firstSent: .zero))
@@ -124,7 +127,13 @@ package final class World {
             }
             server.naming = { [unowned self] in random.pick([.right, .right, .none, .wrong]) }
             server.comparesAndSets = plant != .noCompareAndSet
-            server.raisesEpochs = plant != .epochNotRaised
+            server.epochStep = { [unowned self] in
+                switch plant {
+                case .epochNotRaised: 0
+                case .epochRaisedByOne: 1
+                default: Int64(1 + epochs.below(1 << 31))
+                }
+            }
         }
         for node in cluster?.nodes ?? [] { node.isSlow = random.chance(plan.slowness) }
         around = ProxySurroundings(

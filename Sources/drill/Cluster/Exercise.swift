@@ -118,7 +118,7 @@ final class Exercise {
         try awaitTakeover(of: node, since: .now, epochs: epochs)
     }
 
-    /// The epoch of each lane's claim. A later one is a claim of its own.
+    /// The epoch of each lane's claim. Another one is another claim.
     func epochs() throws -> [String: Int] {
         Dictionary(uniqueKeysWithValues: try status().lanes.map { ($0.name, $0.epoch) })
     }
@@ -137,7 +137,7 @@ final class Exercise {
             let status = try status()
             guard status.cluster.primary == node.address else { return false }
             return status.lanes.contains { lane in
-                guard lane.epoch > epochs[lane.name] ?? 0 else { return false }
+                guard lane.epoch != epochs[lane.name] else { return false }
                 if let position = claimed[lane.name] { return lane.committed > position }
                 claimed[lane.name] = lane.committed
                 return false
