@@ -14,6 +14,8 @@ package struct ClusterCheck {
     package var maxLag: Duration
     /// Connections that the read port may hold to each node; nil where there is no read port.
     package var readPool: Int?
+    /// The system identifier that the proxy remembers; nil leaves it to most of the nodes.
+    package var remembered: UInt64?
     /// For each node, and for each question to it.
     package var timeout: Duration
 
@@ -35,6 +37,7 @@ package struct ClusterCheck {
         migrations: [Migration] = Migration.all,
         maxLag: Duration = .seconds(10),
         readPool: Int? = nil,
+        remembered: UInt64? = nil,
         timeout: Duration = .seconds(5)
     ) {
         self.nodes = nodes
@@ -44,15 +47,17 @@ package struct ClusterCheck {
         self.migrations = migrations
         self.maxLag = maxLag
         self.readPool = readPool
+        self.remembered = remembered
         self.timeout = timeout
     }
 
     /// Checks everything, in the order in which it depends on each other. Blocks, at most for some timeouts per node.
     package func run() -> [CheckLine] {
         let observations = nodes.map { ReplicaProbe(node: $0, settings: writer, timeout: timeout).observe(queues: []) }
-        var lines = observations.flatMap(nodeLines) + clusterLines(observations)
+        let expected = remembered ?? Self.prevalent(observations)
+        var lines = observations.flatMap { nodeLines($0, expected) } + clusterLines(observations, expected)
         lines += nodes.compactMap(readerLine)
-        guard let primary = primaries(observations).first else { return lines }
+        guard let primary = primaries(observations, of: expected).first else { return lines }
         do {
             let connection = try PostgresConnection(to: primary.node, settings: writer, deadline: .after(timeout))
             lines += try DatabaseCheck(check: self, connection: connection, observations: observations).run()
@@ -64,7 +69,16 @@ package struct ClusterCheck {
 
     // MARK: Nodes
 
-    private func nodeLines(_ observation: NodeObservation) -> [CheckLine] {
+    /// The system identifier of more nodes than any other; nil if there is none.
+    private static func prevalent(_ observations: [NodeObservation]) -> UInt64? {
+        let identifiers = observations.compactMap { (try? $0.state.get())?.systemIdentifier }
+        let counts = Dictionary(identifiers.map { ($0, 1) }, uniquingKeysWith: +)
+        guard let most = counts.values.max() else { return nil }
+        let first = counts.filter { $0.value == most }
+        return first.count == 1 ? first.keys.first : nil
+    }
+
+    private func nodeLines(_ observation: NodeObservation, _ expected: UInt64?) -> [CheckLine] {
         let subject = "node \(observation.node)"
         let state: NodeState
         switch observation.state {
@@ -72,6 +86,18 @@ package struct ClusterCheck {
         case .failure(let fault):
             let finding = "\(fault.kind.rawValue): \(fault)"
             return [CheckLine(.fail, subject, finding, remedy: Self.remedy(for: fault, user: writer.user))]
+        }
+        if let expected, state.systemIdentifier != expected {
+            let finding = "wrong cluster: its system identifier is \(state.systemIdentifier), expected \(expected)"
+            return [
+                CheckLine(
+                    .fail,
+                    subject,
+                    finding,
+                    remedy:
+                        "correct postgres.nodes; if the whole cluster was made anew: forebay lanes resume --replay or --skip"
+                )
+            ]
         }
         var lines: [CheckLine] = []
         let version = "PostgreSQL \(state.version / 10000).\(state.version % 10000)"
@@ -83,6 +109,16 @@ package struct ClusterCheck {
             lines.append(replicaLine(state, subject, "\(version), replica\(timeline), replayed \(state.position)"))
         } else {
             lines.append(CheckLine(.ok, subject, "\(version), primary\(timeline), written \(state.position)"))
+        }
+        if state.isSlow {
+            lines.append(
+                CheckLine(
+                    .warn,
+                    subject,
+                    "slow: its answer took \(state.answerTime.milliseconds) ms",
+                    remedy: "see whether the node is overloaded, or the network on the way there"
+                )
+            )
         }
         let offset = state.clockOffset.milliseconds
         if abs(offset) > 1000 {
@@ -157,18 +193,24 @@ package struct ClusterCheck {
 
     // MARK: The cluster
 
-    private func primaries(_ observations: [NodeObservation]) -> [(node: NodeAddress, state: NodeState)] {
+    /// - Parameter expected: of this cluster alone; nil for those of all.
+    private func primaries(
+        _ observations: [NodeObservation],
+        of expected: UInt64?
+    ) -> [(node: NodeAddress, state: NodeState)] {
         observations.compactMap { observation in
-            guard case .success(let state) = observation.state, !state.isInRecovery else { return nil }
+            guard case .success(let state) = observation.state, !state.isInRecovery,
+                state.systemIdentifier == expected ?? state.systemIdentifier
+            else { return nil }
             return (observation.node, state)
         }
     }
 
-    private func clusterLines(_ observations: [NodeObservation]) -> [CheckLine] {
+    private func clusterLines(_ observations: [NodeObservation], _ expected: UInt64?) -> [CheckLine] {
         let states = observations.compactMap { try? $0.state.get() }
         guard !states.isEmpty else { return [] }
         var lines: [CheckLine] = []
-        let primaries = primaries(observations)
+        let primaries = primaries(observations, of: expected)
         switch primaries.count {
         case 1: lines.append(CheckLine(.ok, "cluster", "the primary is \(primaries[0].node)"))
         case 0:

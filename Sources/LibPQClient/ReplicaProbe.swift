@@ -52,9 +52,11 @@ package final class ReplicaProbe {
             )
             self.connection = connection
         }
+        let asked = ContinuousClock.now
         let before = UnixTime.now
         let rows = try connection.query(Self.stateQuery, by: deadline).rows
         let after = UnixTime.now
+        let answerTime = ContinuousClock.now - asked
         guard let row = rows.first, let isInRecovery = row.bool(0),
             let identifier = row.text(1).flatMap({ Int64($0) }),
             let position = row.text(3).flatMap({ WALPosition($0) })
@@ -69,7 +71,8 @@ package final class ReplicaProbe {
             isReceiving: row.bool(7) ?? false,
             replayLag: row.double(4).map { .milliseconds(Int64(max(0, $0) * 1000)) },
             ledger: row.bool(6) == true ? try ledger(of: queues, on: connection, by: deadline) : nil,
-            clockOffset: .milliseconds(Int64((clock - (before + after) / 2) * 1000))
+            clockOffset: .milliseconds(Int64((clock - (before + after) / 2) * 1000)),
+            answerTime: answerTime
         )
     }
 

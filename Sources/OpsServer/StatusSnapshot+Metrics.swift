@@ -181,6 +181,7 @@ extension StatusSnapshot {
         each("node_primary", "1 for the node that is written to.") { .whole($0.isPrimary ? 1 : 0) }
         each("node_timeline", "Timeline that the node last told.") { $0.timeline.map { .whole($0) } }
         each("node_lag_seconds", "Replay lag that the node last told.") { $0.lagSeconds.map { .fraction($0) } }
+        each("node_answer_seconds", "How long its last answer took.") { $0.answerSeconds.map { .fraction($0) } }
         text.single(
             "primary_changes_total",
             .counter,

@@ -177,8 +177,12 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
         package var state: String
         /// It is written to.
         package var isPrimary = false
-        /// What it said instead of an answer.
+        /// What it said instead of an answer, or what is wrong though it answers.
         package var reason: String?
+        /// It answers, and takes long to.
+        package var isSlow = false
+        /// From the last question to its answer.
+        package var answerSeconds: Double?
         package var timeline: Int?
         /// LSN, written or replayed; of its own timeline.
         package var position: String?

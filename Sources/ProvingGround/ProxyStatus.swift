@@ -25,6 +25,8 @@ package struct ProxyStatus: Decodable, Sendable {
     package struct Node: Decodable, Sendable {
         package var node: String
         package var state: String
+        package var isSlow: Bool
+        package var reason: String?
     }
 
     package struct Delivery: Decodable, Sendable {
@@ -42,7 +44,9 @@ package struct ProxyStatus: Decodable, Sendable {
     package var conservation: Conservation
 
     /// The state that the proxy gives the node at this address; nil if it does not know it.
-    package func state(of address: String) -> String? { cluster.nodes.first { $0.node == address }?.state }
+    package func state(of address: String) -> String? { node(at: address)?.state }
+
+    package func node(at address: String) -> Node? { cluster.nodes.first { $0.node == address } }
 }
 
 extension Yard {

@@ -43,6 +43,8 @@ package final class Yard {
     package private(set) var proxy: ChildProcess?
     /// Variables that the proxy is started with besides those of this process.
     package var proxyEnvironment: [String: String] = [:]
+    /// Where the proxy is told that the nodes are.
+    private var nodeAddresses: [String]
     private var endings: [() -> Void] = []
 
     package private(set) var queueDirectory: String
@@ -63,6 +65,7 @@ package final class Yard {
             ClusterPlan(replicas: plan.replicas, hasLinks: plan.hasLinks, settings: plan.postgres)
         )
         primary = cluster.primary
+        nodeAddresses = cluster.nodes.map(\.address)
         httpPort = try LoopbackPort.free()
         tcpPort = try LoopbackPort.free()
         opsPort = try LoopbackPort.free()
@@ -88,14 +91,13 @@ package final class Yard {
             try Data(LocalCluster.randomPassword().utf8).write(to: URL(filePath: file))
             chmod(file, 0o600)
         }
-        let nodes = cluster.nodes.map(\.address).joined(separator: ", ")
         let text = """
             queue:
               path: \(queueDirectory)
               max_bytes: \(plan.maxBytes)
             \(plan.queueExtra)
             postgres:
-              nodes: [\(nodes)]
+              nodes: [\(nodeAddresses.joined(separator: ", "))]
               database: \(Self.database)
               writer: { user: apm_writer, password_file: \(directory)/writer }
               reader: { user: apm_reader, password_file: \(directory)/reader }
@@ -113,6 +115,12 @@ package final class Yard {
     /// From here on the proxy is another one, with a queue directory of its own, at the same addresses.
     package func useQueue(_ path: String) throws {
         queueDirectory = path
+        try writeConfiguration()
+    }
+
+    /// From its next start on the proxy knows these nodes, in this order.
+    package func useNodes(_ addresses: [String]) throws {
+        nodeAddresses = addresses
         try writeConfiguration()
     }
 

@@ -32,6 +32,8 @@ package struct NodeState: Hashable, Sendable {
     package var ledger: [LaneKey: LedgerRow]?
     /// The node's clock minus this machine's, to half a round trip.
     package var clockOffset: Duration
+    /// From the question to the answer, on a connection that stood.
+    package var answerTime: Duration
 
     package init(
         version: Int,
@@ -42,7 +44,8 @@ package struct NodeState: Hashable, Sendable {
         isReceiving: Bool = false,
         replayLag: Duration? = nil,
         ledger: [LaneKey: LedgerRow]? = nil,
-        clockOffset: Duration = .zero
+        clockOffset: Duration = .zero,
+        answerTime: Duration = .zero
     ) {
         self.version = version
         self.isInRecovery = isInRecovery
@@ -53,7 +56,15 @@ package struct NodeState: Hashable, Sendable {
         self.replayLag = replayLag
         self.ledger = ledger
         self.clockOffset = clockOffset
+        self.answerTime = answerTime
     }
+
+    /// A question of a row that takes longer than this is answered by a node, or over a way, that is not well: far below what counts as hung, far
+    /// above what any distance on earth explains.
+    package static let patience = Duration.milliseconds(250)
+
+    /// It answers, and slowly. Says nothing about what the node may be used for.
+    package var isSlow: Bool { answerTime > Self.patience }
 
     /// How many bytes of WAL this node is behind another one; nil unless both are known to be on the same timeline of the same cluster.
     package func bytesBehind(_ other: NodeState) -> UInt64? {

@@ -64,7 +64,9 @@ struct BenchTool: AsyncParsableCommand {
         }
     }
 
-    static var scenarios: [any Scenario.Type] { [Accept.self, Single.self, Drain.self, Steady.self, Trickle.self] }
+    static var scenarios: [any Scenario.Type] {
+        [Accept.self, Single.self, Drain.self, Tracking.self, Steady.self, Trickle.self]
+    }
 
     func run() async throws {
         Interruption.exitInOrder()

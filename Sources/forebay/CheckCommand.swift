@@ -85,6 +85,7 @@ struct CheckCommand: AsyncParsableCommand {
                 streams: configuration.streams.map { ClusterCheck.Stream(name: $0.name, table: $0.table) },
                 maxLag: configuration.read.maxLag,
                 readPool: configuration.read.listen.isEmpty ? nil : configuration.read.poolSize,
+                remembered: configuration.rememberedSystem,
                 timeout: postgres.connectTimeout
             )
         } catch {

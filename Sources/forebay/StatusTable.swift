@@ -68,7 +68,8 @@ struct StatusTable {
                     Int(row.position) - Int(node.ledger[lane]?.position ?? 0)
                 }.max()
                 return [
-                    node.node, node.isPrimary ? "\(node.state), written to" : node.state,
+                    node.node,
+                    node.state + (node.isPrimary ? ", written to" : "") + (node.isSlow ? ", slow" : ""),
                     node.timeline.map { "\($0)" } ?? "-", node.position ?? "-", node.lagSeconds.map(span) ?? "-",
                     node.timeline == nil ? "-" : behind.map { whole($0) } ?? "-",
                 ]

@@ -97,7 +97,33 @@ extension RealServerTests {
         @Test
         func twoClusters() throws {
             var check = check
-            check.nodes.append(TestDatabase.address(try TestDatabase.cluster.primary))
+            let stranger = TestDatabase.address(try TestDatabase.cluster.primary)
+            check.nodes.insert(stranger, at: 0)
+            let lines = check.run()
+            #expect(bad(lines).contains { $0.hasPrefix("fail node \(stranger): wrong cluster") })
+            #expect(bad(lines).contains { $0.hasPrefix("fail cluster: the nodes are of different clusters") })
+            // The stranger takes writes too; it is neither called a second primary nor looked into as the first.
+            #expect(lines.contains { $0.finding == "the primary is 127.0.0.1:\(cluster.primary.port)" })
+        }
+
+        @Test
+        func aClusterThatIsNotTheOneRemembered() throws {
+            var check = check
+            check.remembered = 1
+            let lines = bad(check.run())
+            #expect(
+                check.nodes.allSatisfy { node in
+                    lines.contains { $0.hasPrefix("fail node \(node): wrong cluster") && $0.hasSuffix("expected 1") }
+                }
+            )
+            #expect(lines.contains("fail cluster: no node that answers is a primary"))
+        }
+
+        /// Neither is in the majority, so that neither is called wrong.
+        @Test
+        func oneNodeOfEachOfTwoClusters() throws {
+            var check = check
+            check.nodes = [check.nodes[0], TestDatabase.address(try TestDatabase.cluster.primary)]
             let lines = bad(check.run())
             #expect(lines.contains { $0.hasPrefix("fail cluster: 2 nodes take writes") })
             #expect(lines.contains { $0.hasPrefix("fail cluster: the nodes are of different clusters") })

@@ -2,6 +2,14 @@ import DurableQueue
 import SegmentedLog
 import Topology
 
+extension ForebayConfiguration {
+    /// The system identifier of the cluster that the proxy of this queue directory remembers; nil if it does not, or if the directory can't be read
+    /// from here.
+    package var rememberedSystem: UInt64? {
+        (try? ClusterFile(directory: queue.path).read().get())?.systemIdentifier
+    }
+}
+
 /// The file of the queue directory in which the cluster is remembered. Its form is ``ClusterMemory``'s.
 struct ClusterFile: Sendable {
     private let directory: String

@@ -177,7 +177,14 @@ final class StatusCollector: OpsBackend, Sendable {
                 if entry.standing == .away {
                     node.state = "hung"
                     node.reason = "no answer for \(Int(node.ageSeconds)) s"
+                } else if entry.standing == .foreign {
+                    node.reason =
+                        "its system identifier is \(state.systemIdentifier), not that of the cluster that is remembered"
+                } else if state.isSlow {
+                    node.isSlow = true
+                    node.reason = "slow: its answer took \(Int(state.answerTime / .milliseconds(1))) ms"
                 }
+                node.answerSeconds = state.answerTime / .seconds(1)
                 node.timeline = state.timeline
                 node.position = "\(state.position)"
                 node.lagSeconds = state.replayLag.map { $0 / .seconds(1) }

@@ -78,10 +78,11 @@ final class Backlog {
         try capture("cp", ["-a", aside, yard.queueDirectory])
     }
 
-    /// An empty table, an empty ledger, and nothing left to write for PostgreSQL or the kernel.
+    /// An empty table, an empty ledger, and nothing left to write for PostgreSQL or the kernel, nor to replay for a replica.
     func clearTable() throws {
         try yard.query("TRUNCATE apirequests, forebay.ledger")
         try yard.query("CHECKPOINT")
+        try yard.cluster.waitForReplicas(timeout: .seconds(300))
         sync()
     }
 
