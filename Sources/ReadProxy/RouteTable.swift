@@ -9,11 +9,19 @@ package struct RouteTable: Hashable, Sendable {
         package var answers: Int
         /// The last offset of each lane that the node shows, of the lanes that it was asked for.
         package var shown: [LaneKey: Offset]
+        /// What the node last said, for those who ask; nil if it said nothing, or not lately.
+        package var state: NodeState?
 
-        package init(standing: ReadRoster.Standing, answers: Int, shown: [LaneKey: Offset] = [:]) {
+        package init(
+            standing: ReadRoster.Standing,
+            answers: Int,
+            shown: [LaneKey: Offset] = [:],
+            state: NodeState? = nil
+        ) {
             self.standing = standing
             self.answers = answers
             self.shown = shown
+            self.state = state
         }
 
         /// Whoever holds a position of a lane holds all before it, on whatever timeline it stands: the ledger moves in the transaction of the rows.

@@ -44,7 +44,8 @@ final class ReadRoutes: Sendable {
                     RouteTable.Node(
                         standing: standing,
                         answers: state.answers[node.node] ?? 0,
-                        shown: (node.state?.ledger ?? [:]).mapValues(\.position)
+                        shown: (node.state?.ledger ?? [:]).mapValues(\.position),
+                        state: node.state
                     )
                 }
             )

@@ -270,7 +270,11 @@ final class BackendConnection: ChannelDuplexHandler {
     }
 
     private func give(_ expected: Exchange.Expected, to client: ClientConnection?) {
-        client?.receive(expected.kind == .knownParse ? Self.parseComplete : Self.closeComplete)
+        if let reply = expected.reply {
+            client?.receive(ByteBuffer(bytes: reply))
+        } else {
+            client?.receive(expected.kind == .knownParse ? Self.parseComplete : Self.closeComplete)
+        }
         client?.happened(expected)
     }
 
@@ -363,6 +367,10 @@ final class BackendConnection: ChannelDuplexHandler {
                 if client.runsAgain(after: report) {
                     if report.isFatal { return lose(report) }
                     sent = offset
+                } else if let first = exchange.skipped.first, first.kind == .refused, let reply = first.reply {
+                    forward(upTo: range.lowerBound - MessageHeader.bytes)
+                    sent = offset
+                    client.receive(ByteBuffer(bytes: reply))
                 } else {
                     client.sawFatal = client.sawFatal || report.isFatal
                 }
@@ -417,7 +425,9 @@ final class BackendConnection: ChannelDuplexHandler {
         case .parse, .ownParse: if let statement = expected.statement { forget(statement) }
         // The server still has what was to make room.
         case .ownClose: isSuspect = true
-        case .query, .ownQuery, .knownParse, .bind, .describe, .execute, .closeStatement, .closePortal, .sync: break
+        case .query, .ownQuery, .knownParse, .bind, .describe, .execute, .closeStatement, .given, .refused,
+            .closePortal, .sync:
+            break
         }
         client?.didNotHappen(expected)
     }

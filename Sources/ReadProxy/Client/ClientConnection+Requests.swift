@@ -22,7 +22,7 @@ extension ClientConnection {
             case FrontendTag.parse: return try parse(message)
             case FrontendTag.bind: return try bind(message)
             case FrontendTag.describe: return try describe(message)
-            case FrontendTag.execute: return pass(message, expecting: .execute)
+            case FrontendTag.execute: return try execute(message)
             case FrontendTag.close: return try close(message)
             case FrontendTag.sync: return sync(message)
             case FrontendTag.flush:
@@ -51,17 +51,9 @@ extension ClientConnection {
             StatementTraits(of: UnsafeRawBufferPointer(rebasing: bytes[MessageHeader.bytes...]))
         }
         if traits.contains(.own) || (traits.contains(.writes) && !ReadOnlyWish.isOne(Self.text(of: message))) {
-            guard backend?.exchange.isEmpty ?? true else {
-                // Its turn is behind what the backend still answers.
-                end(Self.refusal)
-                return false
-            }
-            if traits.contains(.own) {
-                answerOwn(message)
-            } else {
-                write(.error(Self.refusal))
-            }
-            write(.readyForQuery(backend?.exchange.status ?? .idle))
+            guard hasItsTurn() else { return false }
+            if traits.contains(.own) { return answerOwn(Self.text(of: message)) }
+            write(.error(Self.refusal), .readyForQuery(backend?.exchange.status ?? .idle))
             return true
         }
         if traits.contains(.deallocates), deallocate(message) { return true }
@@ -71,6 +63,7 @@ extension ClientConnection {
         // A simple query does away with the unnamed statement.
         unnamed.clear()
         unnamedIsThere = false
+        own?.statements[""] = nil
         backend.exchange.expect(.query)
         backend.write(message)
         return true
@@ -88,37 +81,6 @@ extension ClientConnection {
         hint: "Write through Forebay's ingest, or connect to the primary itself."
     )
 
-    /// Carries out a statement about a setting of Forebay's own; no server sees it.
-    private func answerOwn(_ message: ByteBuffer) {
-        do throws(OwnSetting.Fault) {
-            switch try OwnSetting(parsing: Self.text(of: message)) {
-            case .show:
-                let value = floor.map(\.description).joined(separator: ",")
-                write(
-                    .rowDescription([.init(name: OwnSetting.name)]),
-                    .dataRow([Array(value.utf8)]),
-                    .commandComplete(tag: "SHOW")
-                )
-            case .set(let positions):
-                guard backend == nil else {
-                    let why = isPinned || loop.configuration.pooling == .session
-                    return write(
-                        .error(
-                            why
-                                ? Report(.error, "0A000", "a session that keeps its node can't wait for others")
-                                : Report(.error, "25001", "\(OwnSetting.name) can't be set inside of a transaction")
-                        )
-                    )
-                }
-                floor = positions
-                loop.want(positions)
-                write(.commandComplete(tag: "SET"))
-            }
-        } catch {
-            write(.error(Self.report(error)))
-        }
-    }
-
     /// Gives up statements of the protocol, or the session's state; false if that is the server's to do.
     private func deallocate(_ message: ByteBuffer) -> Bool {
         guard let order = Deallocation(parsing: Self.text(of: message)), backend?.exchange.isEmpty ?? true,
@@ -126,45 +88,24 @@ extension ClientConnection {
         else { return false }
         switch order {
         case .statement(let name):
-            guard statements[name] != nil else { return false }
+            guard statements[name] != nil || own?.statements[name] != nil else { return false }
             statements[name] = nil
+            own?.statements[name] = nil
         case .statements:
             // A session that keeps its backend may have others there, of SQL's making.
             guard !isPinned else { return false }
             statements = [:]
+            own = nil
         case .session:
             guard !isPinned, backend == nil else { return false }
             statements = [:]
+            own = nil
             unnamed = ByteBuffer()
             settings = startup
             floor = []
         }
         write(.commandComplete(tag: order.tag), .readyForQuery(backend?.exchange.status ?? .idle))
         return true
-    }
-
-    static func positions(_ text: String) throws(Report) -> [Position] {
-        do throws(OwnSetting.Fault) {
-            return try OwnSetting.positions(text)
-        } catch {
-            throw report(error)
-        }
-    }
-
-    private static func report(_ fault: OwnSetting.Fault) -> Report {
-        switch fault {
-        case .form:
-            Report(
-                .error,
-                "0A000",
-                "Forebay has only the setting \(OwnSetting.name), in a statement of its own",
-                hint:
-                    "SET \(OwnSetting.name) = '<receipt>[,<receipt>…]', RESET \(OwnSetting.name), SHOW \(OwnSetting.name)"
-            )
-        case .receipt(let text):
-            Report(.error, "22023", "\"\(text)\" is not a receipt", hint: "Receipts come with the answers of ingest.")
-        case .tooMany(let limit): Report(.error, "54000", "more than \(limit) receipts")
-        }
     }
 
     private func note(_ traits: StatementTraits) {
@@ -184,7 +125,8 @@ extension ClientConnection {
 
     private func sync(_ message: ByteBuffer) -> Bool {
         if backend == nil {
-            // Nothing was asked.
+            // Nothing was asked, or nothing but statements of our own.
+            own?.portals = [:]
             write(.readyForQuery(.idle))
             return true
         }
@@ -193,8 +135,6 @@ extension ClientConnection {
 
     private func parse(_ message: ByteBuffer) throws -> Bool {
         let (name, tail) = try Self.texts(1, of: message, tag: FrontendTag.parse)
-        guard hasBackend(), let backend else { return false }
-        remember(message)
         let traits = {
             let end = tail.firstIndex(of: 0) ?? tail.endIndex
             return message.withUnsafeReadableBytes { bytes in
@@ -206,18 +146,24 @@ extension ClientConnection {
         }
         guard !name[0].isEmpty else {
             let seen = traits()
-            if seen.contains(.own) { return refuseParse(backend) }
+            if seen.contains(.own) { return try parseOwn(message) }
+            guard hasBackend(), let backend else { return false }
+            remember(message)
             if !seen.isEmpty { note(seen) }
             unnamed.clear()
             unnamed.writeBytes(tail)
             unnamedIsThere = true
+            own?.statements[""] = nil
             backend.exchange.expect(.parse)
             backend.write(message)
             return true
         }
         let statement = loop.shelf.statement(tail: tail, traits: traits())
-        if statement.traits.contains(.own) { return refuseParse(backend) }
+        if statement.traits.contains(.own) { return try parseOwn(message) }
+        guard hasBackend(), let backend else { return false }
+        remember(message)
         statements[name[0]] = statement
+        own?.statements[name[0]] = nil
         if backend.knows(statement) {
             backend.exchange.expect(.knownParse, statement, name: name[0])
             backend.answerOwn(to: self)
@@ -229,18 +175,12 @@ extension ClientConnection {
         return true
     }
 
-    /// Among other messages of a batch an error has its place, which only the server keeps: it is given a statement that it refuses.
-    private func refuseParse(_ backend: BackendConnection) -> Bool {
-        var writer = WireWriter()
-        let text = "forebay_serves_its_own_settings_in_simple_queries_only"
-        FrontendMessage.parse(.init(query: Array(text.utf8))).encode(into: &writer)
-        backend.exchange.expect(.parse)
-        backend.write(ByteBuffer(bytes: writer.bytes))
-        return true
-    }
-
     private func bind(_ message: ByteBuffer) throws -> Bool {
         let (names, tail) = try Self.texts(2, of: message, tag: FrontendTag.bind)
+        if own != nil {
+            if own?.statements[names[1]] != nil { return try bindOwn(message) }
+            own?.portals[names[0]] = nil
+        }
         guard hasBackend(), let backend else { return false }
         remember(message)
         let statement = statement(named: names[1], on: backend)
@@ -265,8 +205,17 @@ extension ClientConnection {
         return true
     }
 
+    private func execute(_ message: ByteBuffer) throws -> Bool {
+        if own?.portals.isEmpty == false {
+            let (names, _) = try Self.texts(1, of: message, tag: FrontendTag.execute)
+            if own?.portals[names[0]] != nil { return try executeOwn(message) }
+        }
+        return pass(message, expecting: .execute)
+    }
+
     private func describe(_ message: ByteBuffer) throws -> Bool {
         let (target, name) = try Self.target(of: message, tag: FrontendTag.describe)
+        if let own, own.has(target, name) { return describeOwn(message, target, name) }
         guard target == .statement else { return pass(message, expecting: .describe) }
         guard hasBackend(), let backend else { return false }
         remember(message)
@@ -288,6 +237,7 @@ extension ClientConnection {
 
     private func close(_ message: ByteBuffer) throws -> Bool {
         let (target, name) = try Self.target(of: message, tag: FrontendTag.close)
+        if let own, own.has(target, name) { return closeOwn(message, target, name) }
         guard target == .statement else { return pass(message, expecting: .closePortal) }
         guard hasBackend(), let backend else { return false }
         remember(message)
@@ -351,7 +301,9 @@ extension ClientConnection {
                 unnamedIsThere = false
             }
         case .ownParse: if expected.statement == nil { unnamedIsThere = false }
-        case .query, .ownQuery, .bind, .describe, .execute, .closeStatement, .closePortal, .ownClose, .sync: break
+        case .given: if let name = expected.name { own?.statements[name] = nil }
+        case .query, .ownQuery, .bind, .describe, .execute, .closeStatement, .refused, .closePortal, .ownClose, .sync:
+            break
         }
     }
 

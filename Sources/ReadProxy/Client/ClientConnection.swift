@@ -35,21 +35,25 @@ final class ClientConnection: ChannelDuplexHandler {
         case lease
         /// A query of our own on the backend.
         case backend
+        /// What the backend still owes, before a statement of Forebay's own.
+        case turn
+        /// What other loops have to tell.
+        case gathering
     }
 
     let loop: ReadLoop
-    private var context: ChannelHandlerContext?
+    private(set) var context: ChannelHandlerContext?
     var phase = Phase.greeting
     var pause = Pause.none
     /// What has come and is not dealt with.
     var held = ByteBuffer()
     private var needsFlush = false
-    private var begun = NIODeadline.now()
+    private(set) var begun = NIODeadline.now()
     /// Of the last thing that happened.
-    private var active = NIODeadline.now()
+    private(set) var active = NIODeadline.now()
     private var waitingSince = NIODeadline.now()
     private var greetings = 0
-    private var isSecure = false
+    private(set) var isSecure = false
 
     // Of the login.
     var user = ""
@@ -87,6 +91,8 @@ final class ClientConnection: ChannelDuplexHandler {
     var unnamed = ByteBuffer()
     /// The backend's unnamed statement is this client's.
     var unnamedIsThere = false
+    /// Of Forebay's own statements; nil as long as the client has used none.
+    var own: OwnBook?
 
     // Back-pressure.
     var wakesBackend = false
@@ -309,6 +315,15 @@ final class ClientConnection: ChannelDuplexHandler {
 
     /// The backend owes nothing any more.
     func settled() {
+        settle()
+        guard case .turn = pause else { return }
+        pause = .none
+        process()
+        flush()
+        backend?.flush()
+    }
+
+    private func settle() {
         guard let backend else { return }
         if isRunningAgain {
             isRunningAgain = false
@@ -545,6 +560,7 @@ final class ClientConnection: ChannelDuplexHandler {
         held = ByteBuffer()
         replay = nil
         statements = [:]
+        own = nil
         loop.withdraw(self)
         if let backend {
             self.backend = nil
@@ -564,7 +580,7 @@ final class ClientConnection: ChannelDuplexHandler {
         let isHeld =
             switch pause {
             case .none: false
-            case .lease, .backend: held.readableBytes > Self.heldBytes
+            case .lease, .backend, .turn, .gathering: held.readableBytes > Self.heldBytes
             }
         if isHeld || backend?.isWritable == false {
             wantsRead = true

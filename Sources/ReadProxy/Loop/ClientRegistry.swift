@@ -14,6 +14,7 @@ final class ClientRegistry: Sendable {
         var count = 0
         var users: [String: Int] = [:]
         var keys: [Int32: Entry] = [:]
+        var loops: [ReadLoop] = []
     }
 
     private let limit: Int
@@ -24,6 +25,13 @@ final class ClientRegistry: Sendable {
         self.limit = limit
         self.limitPerUser = limitPerUser
     }
+
+    func add(_ loop: ReadLoop) {
+        state.withLock { $0.loops.append(loop) }
+    }
+
+    /// All of the port.
+    var loops: [ReadLoop] { state.withLock(\.loops) }
 
     /// Counts a connection in; false, and nothing counted, if there are too many.
     func enter() -> Bool {

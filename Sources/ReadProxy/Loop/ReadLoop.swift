@@ -29,7 +29,7 @@ final class ReadLoop: @unchecked Sendable {
     /// Of the last login to a node.
     var keys: ScramClient.CachedKeys?
     var shelf: StatementShelf
-    private var pools: [NodePool] {
+    private(set) var pools: [NodePool] {
         didSet { isStale = true }
     }
     /// As the choice looks at the pools: with what may be opened, and with what is open already.
@@ -37,7 +37,7 @@ final class ReadLoop: @unchecked Sendable {
     private var openCandidates: [ReadChoice.Candidate] = []
     private var isStale = true
     private var waiters: [ClientConnection] = []
-    private var clients: [ObjectIdentifier: ClientConnection] = [:]
+    private(set) var clients: [ObjectIdentifier: ClientConnection] = [:]
     private var clientsByProcess: [Int32: ClientConnection] = [:]
     private var parameterSets: [[String: String]: ParameterSet] = [:]
     private var settingSets: [[String: String]: SessionSettings] = [:]
@@ -80,6 +80,7 @@ final class ReadLoop: @unchecked Sendable {
     /// On the loop.
     func start() {
         eventLoop.assertInEventLoop()
+        registry.add(self)
         let interval = TimeAmount(configuration.sweepInterval)
         sweep = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in
             self?.lookAtClocks()

@@ -22,6 +22,11 @@ struct Exchange {
         case execute
         /// Answered by us: statements are shared, and only the client's name goes.
         case closeStatement
+        /// Answered by us, with the reply that stands there: a step of a statement of Forebay's own.
+        case given
+        /// A Parse that the server refuses for sure; the reply that stands there goes out in place of what it says. So the error has its place in the
+        /// batch, and the transaction is over as it would be after any other.
+        case refused
         case closePortal
         /// Of a statement that made room for another; the client did not ask.
         case ownClose
@@ -33,6 +38,8 @@ struct Exchange {
         var statement: PreparedStatement?
         /// By which the client knows the statement.
         var name: String?
+        /// Messages of ours, encoded.
+        var reply: [UInt8]?
     }
 
     enum Event {
@@ -73,8 +80,13 @@ struct Exchange {
         return last.kind == .query || last.kind == .sync
     }
 
-    mutating func expect(_ kind: Kind, _ statement: PreparedStatement? = nil, name: String? = nil) {
-        queue.append(Expected(kind: kind, statement: statement, name: name))
+    mutating func expect(
+        _ kind: Kind,
+        _ statement: PreparedStatement? = nil,
+        name: String? = nil,
+        reply: [UInt8]? = nil
+    ) {
+        queue.append(Expected(kind: kind, statement: statement, name: name, reply: reply))
     }
 
     private mutating func pop() -> Expected {
@@ -91,7 +103,7 @@ struct Exchange {
 
     /// The next answer, if it is ours to give.
     mutating func takeOwn() -> Expected? {
-        next == .knownParse || next == .closeStatement ? pop() : nil
+        next == .knownParse || next == .closeStatement || next == .given ? pop() : nil
     }
 
     /// Walks until there is something to be done. `offset` is where the walk stands.

@@ -1,0 +1,73 @@
+// Method: a real cluster of a primary and two replicas, one of which shows everything half a second late; the real proxy, which asks agents for tokens and knows a user
+// besides the reader; and clients of its read port and of its queries over HTTP. One yard serves all tests of the suite, one after the other.
+
+import Foundation
+import LocalPostgres
+import PostgresWire
+import ProvingGround
+import Records
+import Testing
+
+@Suite(.serialized)
+final class ReadFunctionTests {
+    let yard: Yard
+    let password: String
+
+    init() throws {
+        yard = try FunctionYard.shared.get()
+        password = try String(contentsOfFile: "\(yard.directory)/reader", encoding: .utf8)
+    }
+
+    func client(
+        _ user: String = "apm_reader",
+        password: String? = nil,
+        _ more: [StartupMessage.Parameter] = []
+    ) throws -> WireClient {
+        let client = try WireClient(port: yard.readPort)
+        try client.login(user: user, password: password ?? self.password, more)
+        return client
+    }
+
+    /// Standard output and standard error together, and the status.
+    func psql(_ arguments: [String]) throws -> (status: Int32, text: String) {
+        let output = Pipe()
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["psql", "-X"] + arguments
+        process.environment = ProcessInfo.processInfo.environment.merging([
+            "PGHOST": "127.0.0.1", "PGPORT": "\(yard.readPort)", "PGUSER": "apm_reader", "PGPASSWORD": password,
+            "PGDATABASE": Yard.database,
+        ]) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let data = try output.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    }
+}
+
+/// The yard of the suite: made when it is first asked for, removed when the process ends.
+enum FunctionYard {
+    /// A user of the read port, whose name an agent's token has too.
+    static let user = "alice"
+
+    // One test at a time uses it, as the suite is serialized.
+    nonisolated(unsafe) static let shared: Result<Yard, any Error> = Result {
+        atexit { try? FunctionYard.shared.get().remove() }
+        let programs = try #require(DrillTests.programs).path()
+        let yard = try Yard(Yard.Plan(replicas: 2), programs: programs)
+        try Data("\(user) first-password\n".utf8).write(to: URL(filePath: users(of: yard)))
+        yard.proxyEnvironment = ["FOREBAY_READ_USERS_FILE": users(of: yard)]
+        let late = try #require(yard.cluster.replicas.last)
+        try late.execute("ALTER SYSTEM SET recovery_min_apply_delay = '500ms'")
+        try late.execute("SELECT pg_reload_conf()")
+        try yard.startProxy()
+        try yard.waitForStreams()
+        try yard.cluster.waitForReplicas()
+        return yard
+    }
+
+    static func users(of yard: Yard) -> String { "\(yard.directory)/users" }
+}
