@@ -44,10 +44,10 @@ final class ClientConnection: ChannelDuplexHandler {
     /// What has come and is not dealt with.
     var held = ByteBuffer()
     private var needsFlush = false
-    private var begun = NIODeadline.now()
+    private let begun: NIODeadline
     /// Of the last thing that happened.
-    private var active = NIODeadline.now()
-    private var waitingSince = NIODeadline.now()
+    private var active: NIODeadline
+    private var waitingSince: NIODeadline
     private var greetings = 0
     private var isSecure = false
 
@@ -103,6 +103,9 @@ final class ClientConnection: ChannelDuplexHandler {
         settings = loop.plainSettings
         startup = loop.plainSettings
         told = loop.emptyParameters
+        begun = loop.eventLoop.now
+        active = begun
+        waitingSince = begun
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -159,7 +162,7 @@ final class ClientConnection: ChannelDuplexHandler {
         guard let header, let message = held.getSlice(at: held.readerIndex, length: header.messageBytes) else {
             return false
         }
-        active = .now()
+        active = loop.eventLoop.now
         guard handle(header.tag, message) else { return false }
         // Closing has emptied it.
         if held.readableBytes >= header.messageBytes { held.moveReaderIndex(forwardBy: header.messageBytes) }
@@ -213,7 +216,7 @@ final class ClientConnection: ChannelDuplexHandler {
         if backend != nil { return true }
         guard let backend = loop.lease(self) else {
             pause = .lease
-            waitingSince = .now()
+            waitingSince = loop.eventLoop.now
             return false
         }
         return begin(backend)
@@ -258,7 +261,7 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     func granted(_ backend: BackendConnection) {
-        loop.instruments.waits.record(Int((NIODeadline.now() - waitingSince).nanoseconds / 1000))
+        loop.instruments.waits.record(Int((loop.eventLoop.now - waitingSince).nanoseconds / 1000))
         pause = .none
         if begin(backend) { proceed() }
     }
@@ -406,6 +409,8 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     // MARK: Running again
+
+    var bytesHeld: Int { held.readableBytes + (replay?.readableBytes ?? 0) }
 
     /// Keeps what was sent, as long as nothing was answered.
     func remember(_ message: ByteBuffer) {
