@@ -162,15 +162,19 @@ final class ReadLoop: @unchecked Sendable {
 
     /// Nothing more is expected of a node: idle connections go, and whoever waits for an answer asks elsewhere if that is possible.
     private func abandon(_ index: Int) {
-        for backend in pools[index].takeAllIdle() {
-            instruments.nodes[index].idle.add(-1)
-            backend.close()
-        }
+        closeIdle(index)
         for client in clients.values where client.isWaiting(for: index) {
             var nodes = pools.map(\.candidate)
             nodes[index].standing = .away
             let choice = ReadChoice.of(nodes, policy: configuration.policy, turn: turn, isLate: false)
             if case .node = choice { client.leaveNode() }
+        }
+    }
+
+    private func closeIdle(_ index: Int) {
+        for backend in pools[index].takeAllIdle() {
+            instruments.nodes[index].idle.add(-1)
+            backend.close()
         }
     }
 
@@ -395,9 +399,7 @@ final class ReadLoop: @unchecked Sendable {
 
     private func finishDraining(_ promise: EventLoopPromise<Void>) {
         sweep?.cancel()
-        for index in pools.indices {
-            for backend in pools[index].takeAllIdle() { backend.close() }
-        }
+        for index in pools.indices { closeIdle(index) }
         promise.succeed()
     }
 }
