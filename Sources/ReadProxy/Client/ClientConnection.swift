@@ -571,7 +571,8 @@ final class ClientConnection: ChannelDuplexHandler {
             case .none: false
             case .lease, .backend: held.readableBytes > Self.heldBytes
             }
-        if isHeld || backend?.isWritable == false {
+        // Answers of ours would pile up for a client that does not read them.
+        if isHeld || backend?.isWritable == false || !isWritable {
             wantsRead = true
         } else {
             context.read()
@@ -579,15 +580,18 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     func resumeReading() {
-        guard wantsRead, backend?.isWritable ?? true else { return }
+        guard wantsRead, backend?.isWritable ?? true, isWritable else { return }
         wantsRead = false
         context?.read()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable, wakesBackend {
-            wakesBackend = false
-            backend?.resumeReading()
+        if context.channel.isWritable {
+            resumeReading()
+            if wakesBackend {
+                wakesBackend = false
+                backend?.resumeReading()
+            }
         }
         context.fireChannelWritabilityChanged()
     }
