@@ -138,7 +138,8 @@ let package = Package(
             "FuzzTargets",
             [
                 "Records", "Instruments", "CChecksum", "IngestFormats", "SegmentedLog", "IngestServer",
-                "ForebayRuntime", "LibPQClient", nioCore, nioEmbedded, nioHTTP1, log,
+                "ForebayRuntime", "LibPQClient", "PostgresWire", "ReadProxy", "Topology", nioCore, nioEmbedded,
+                nioHTTP1, log,
             ]
         ),
 

@@ -7,6 +7,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case segment
     case config
     case inflate
+    case wire
+    case session
 
     /// One line for a list.
     package var summary: String {
@@ -18,14 +20,16 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .segment: "a queue directory: recovery, reading, audit, keys, dead letters"
         case .config: "configuration and token files"
         case .inflate: "gzip, zlib and LZ4 bodies with their limits"
+        case .wire: "the messages of both roles of PostgreSQL's protocol, and both sides of SCRAM"
+        case .session: "the read port between clients and nodes that do anything, in any order"
         }
     }
 
     /// Longer inputs find nothing more, and take longer.
     package var longestInput: Int {
         switch self {
-        case .json, .http, .config: 2048
-        case .connection, .tcp, .inflate: 4096
+        case .json, .http, .config, .session: 2048
+        case .connection, .tcp, .inflate, .wire: 4096
         case .segment: 16384
         }
     }
@@ -40,6 +44,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .segment: try SegmentTarget.run(input)
         case .config: try ConfigurationTarget.run(input)
         case .inflate: try InflateTarget.run(input)
+        case .wire: try WireTarget.run(input)
+        case .session: try SessionTarget.run(input)
         }
     }
 

@@ -59,7 +59,8 @@ package final class ReadProxy: Sendable {
                 upstreamTLS: upstreamTLS,
                 clientTLS: clientTLS,
                 mockSecret: mockSecret,
-                watch: watch
+                watch: watch,
+                dialer: SocketDialer(timeout: configuration.upstream.connectTimeout)
             )
         }
         for loop in loops {

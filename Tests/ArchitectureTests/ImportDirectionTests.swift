@@ -40,7 +40,7 @@ struct ImportDirectionTests {
         "bench": ["Records", "SegmentedLog", "DurableQueue", "AgentKit", "LocalPostgres", "ProvingGround"],
         "FuzzTargets": [
             "Records", "Instruments", "CChecksum", "IngestFormats", "SegmentedLog", "IngestServer", "ForebayRuntime",
-            "LibPQClient",
+            "LibPQClient", "PostgresWire", "ReadProxy", "Topology",
         ],
         "fuzz": ["FuzzTargets"],
         "fuzz-json-postgres": ["FuzzTargets", "IngestFormats", "Records", "LibPQClient", "Topology", "LocalPostgres"],

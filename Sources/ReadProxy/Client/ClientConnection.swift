@@ -48,10 +48,10 @@ final class ClientConnection: ChannelDuplexHandler {
     /// What has come and is not dealt with.
     var held = ByteBuffer()
     private var needsFlush = false
-    private(set) var begun = NIODeadline.now()
+    let begun: NIODeadline
     /// Of the last thing that happened.
-    private(set) var active = NIODeadline.now()
-    private var waitingSince = NIODeadline.now()
+    private(set) var active: NIODeadline
+    private var waitingSince: NIODeadline
     private var greetings = 0
     private(set) var isSecure = false
 
@@ -109,6 +109,9 @@ final class ClientConnection: ChannelDuplexHandler {
         settings = loop.plainSettings
         startup = loop.plainSettings
         told = loop.emptyParameters
+        begun = loop.eventLoop.now
+        active = begun
+        waitingSince = begun
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -165,7 +168,7 @@ final class ClientConnection: ChannelDuplexHandler {
         guard let header, let message = held.getSlice(at: held.readerIndex, length: header.messageBytes) else {
             return false
         }
-        active = .now()
+        active = loop.eventLoop.now
         guard handle(header.tag, message) else { return false }
         // Closing has emptied it.
         if held.readableBytes >= header.messageBytes { held.moveReaderIndex(forwardBy: header.messageBytes) }
@@ -219,7 +222,7 @@ final class ClientConnection: ChannelDuplexHandler {
         if backend != nil { return true }
         guard let backend = loop.lease(self) else {
             pause = .lease
-            waitingSince = .now()
+            waitingSince = loop.eventLoop.now
             return false
         }
         return begin(backend)
@@ -264,7 +267,7 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     func granted(_ backend: BackendConnection) {
-        loop.instruments.waits.record(Int((NIODeadline.now() - waitingSince).nanoseconds / 1000))
+        loop.instruments.waits.record(Int((loop.eventLoop.now - waitingSince).nanoseconds / 1000))
         pause = .none
         if begin(backend) { proceed() }
     }
@@ -421,6 +424,8 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     // MARK: Running again
+
+    var bytesHeld: Int { held.readableBytes + (replay?.readableBytes ?? 0) }
 
     /// Keeps what was sent, as long as nothing was answered.
     func remember(_ message: ByteBuffer) {
@@ -582,7 +587,8 @@ final class ClientConnection: ChannelDuplexHandler {
             case .none: false
             case .lease, .backend, .turn, .gathering: held.readableBytes > Self.heldBytes
             }
-        if isHeld || backend?.isWritable == false {
+        // Answers of ours would pile up for a client that does not read them.
+        if isHeld || backend?.isWritable == false || !isWritable {
             wantsRead = true
         } else {
             context.read()
@@ -590,15 +596,18 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     func resumeReading() {
-        guard wantsRead, backend?.isWritable ?? true else { return }
+        guard wantsRead, backend?.isWritable ?? true, isWritable else { return }
         wantsRead = false
         context?.read()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable, wakesBackend {
-            wakesBackend = false
-            backend?.resumeReading()
+        if context.channel.isWritable {
+            resumeReading()
+            if wakesBackend {
+                wakesBackend = false
+                backend?.resumeReading()
+            }
         }
         context.fireChannelWritabilityChanged()
     }

@@ -73,7 +73,7 @@ extension ReadLoop {
 
     private func clientRows() -> [[OwnTable.Value?]] {
         eventLoop.assertInEventLoop()
-        let now = NIODeadline.now()
+        let now = eventLoop.now
         return clients.values.map { $0.row(at: now) }
     }
 }

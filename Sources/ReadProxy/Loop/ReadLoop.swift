@@ -1,7 +1,6 @@
 import Instruments
 import Logging
 import NIOCore
-import NIOPosix
 import NIOSSL
 import PostgresWire
 import Records
@@ -23,6 +22,7 @@ final class ReadLoop: @unchecked Sendable {
     /// Of this process: from it comes the salt of users that do not exist.
     let mockSecret: [UInt8]
     private let watch: ReadWatch
+    private let dialer: any NodeDialer
 
     let emptyParameters = ParameterSet([:])
     let plainSettings = SessionSettings([:])
@@ -60,7 +60,8 @@ final class ReadLoop: @unchecked Sendable {
         upstreamTLS: NIOSSLContext?,
         clientTLS: NIOSSLContext?,
         mockSecret: [UInt8],
-        watch: ReadWatch
+        watch: ReadWatch,
+        dialer: any NodeDialer
     ) {
         self.eventLoop = eventLoop
         self.configuration = configuration
@@ -72,6 +73,7 @@ final class ReadLoop: @unchecked Sendable {
         self.clientTLS = clientTLS
         self.mockSecret = mockSecret
         self.watch = watch
+        self.dialer = dialer
         shelf = StatementShelf(limit: 10_000)
         let share = max(1, configuration.poolSize / loops)
         pools = configuration.upstream.nodes.map { _ in NodePool(limit: share) }
@@ -135,8 +137,10 @@ final class ReadLoop: @unchecked Sendable {
         eventLoop.execute { [self] in clientsByProcess[process]?.cancel() }
     }
 
+    var mostBytesHeld: Int { clients.values.map(\.bytesHeld).max() ?? 0 }
+
     private func lookAtClocks() {
-        let now = NIODeadline.now()
+        let now = eventLoop.now
         for client in clients.values { client.lookAtClock(now) }
         serve()
     }
@@ -159,15 +163,19 @@ final class ReadLoop: @unchecked Sendable {
 
     /// Nothing more is expected of a node: idle connections go, and whoever waits for an answer asks elsewhere if that is possible.
     private func abandon(_ index: Int) {
-        for backend in pools[index].takeAllIdle() {
-            instruments.nodes[index].idle.add(-1)
-            backend.close()
-        }
+        closeIdle(index)
         for client in clients.values where client.isWaiting(for: index) {
             var nodes = pools.map(\.candidate)
             nodes[index].standing = .away
             let choice = ReadChoice.of(nodes, policy: configuration.policy, turn: turn, isLate: false)
             if case .node = choice { client.leaveNode() }
+        }
+    }
+
+    private func closeIdle(_ index: Int) {
+        for backend in pools[index].takeAllIdle() {
+            instruments.nodes[index].idle.add(-1)
+            backend.close()
         }
     }
 
@@ -291,7 +299,7 @@ final class ReadLoop: @unchecked Sendable {
         guard !isServing else { return }
         isServing = true
         defer { isServing = false }
-        let now = NIODeadline.now()
+        let now = eventLoop.now
         var place = 0
         var awaitsPosition = false
         defer { if awaitsPosition { watch.look() } }
@@ -341,31 +349,12 @@ final class ReadLoop: @unchecked Sendable {
             }
             eventLoop.execute { [self] in serve() }
         }
-        let bound = NIOLoopBound(backend, eventLoop: eventLoop)
-        let bootstrap = ClientBootstrap(group: eventLoop)
-            .connectTimeout(TimeAmount(configuration.upstream.connectTimeout))
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.socketOption(.so_keepalive), value: 1)
-            .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 65536)
-            )
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(bound.value) }
-            }
-        connect(bootstrap, to: address).assumeIsolated().whenFailure { error in
+        dialer.dial(address, on: eventLoop, backend).assumeIsolated().whenFailure { error in
             backend.couldNotConnect("\(error)")
         }
         eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(configuration.upstream.connectTimeout)) {
             backend.loginIsLate()
         }
-    }
-
-    private func connect(_ bootstrap: ClientBootstrap, to address: NodeAddress) -> EventLoopFuture<any Channel> {
-        address.host.hasPrefix("/")
-            ? bootstrap.connect(unixDomainSocketPath: "\(address.host)/.s.PGSQL.\(address.port)")
-            : bootstrap.connect(host: address.host, port: address.port)
     }
 
     /// Asks a node to cancel what a backend does, over a connection of its own; the server closes it when the signal is sent.
@@ -374,10 +363,8 @@ final class ReadLoop: @unchecked Sendable {
         var writer = WireWriter()
         StartupPacket.cancel(key).encode(into: &writer)
         let packet = ByteBuffer(bytes: writer.bytes)
-        let bootstrap = ClientBootstrap(group: eventLoop)
-            .connectTimeout(TimeAmount(configuration.upstream.connectTimeout))
         let address = configuration.upstream.nodes[index]
-        connect(bootstrap, to: address).whenComplete { [log] result in
+        dialer.dial(address, on: eventLoop, nil).whenComplete { [log] result in
             switch result {
             case .success(let channel):
                 channel.writeAndFlush(packet).whenComplete { _ in
@@ -413,9 +400,7 @@ final class ReadLoop: @unchecked Sendable {
 
     private func finishDraining(_ promise: EventLoopPromise<Void>) {
         sweep?.cancel()
-        for index in pools.indices {
-            for backend in pools[index].takeAllIdle() { backend.close() }
-        }
+        for index in pools.indices { closeIdle(index) }
         promise.succeed()
     }
 }
