@@ -156,7 +156,7 @@ let package = Package(
         tests("DurableQueueTests", ["DurableQueue", "SegmentedLog", "Records", "Instruments", "CScheduling", log]),
         tests(
             "LibPQClientTests",
-            ["LibPQClient", "DatabaseSchema", "Delivery", "Topology", "Records", "LocalPostgres"]
+            ["LibPQClient", "DatabaseSchema", "Delivery", "Topology", "Records", "LocalPostgres", "ProvingGround"]
         ),
         tests("LocalPostgresTests", ["LocalPostgres"]),
         tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix, nioHTTP1]),

@@ -13,6 +13,7 @@ package final class LedgerDestination: Destination {
     private let settings: ConnectionSettings
     private let deadlines: FlushDeadlines
     private let breakSwitch: BreakSwitch
+    private let lookup: NameLookup
     private var connection: PostgresConnection?
     /// The choice that the connection was made by.
     package private(set) var choice: PrimaryChoice?
@@ -25,12 +26,14 @@ package final class LedgerDestination: Destination {
         directory: any PrimaryDirectory,
         settings: ConnectionSettings,
         deadlines: FlushDeadlines = FlushDeadlines(),
-        breakSwitch: BreakSwitch = BreakSwitch()
+        breakSwitch: BreakSwitch = BreakSwitch(),
+        lookup: NameLookup = .system
     ) {
         self.directory = directory
         self.settings = settings
         self.deadlines = deadlines
         self.breakSwitch = breakSwitch
+        self.lookup = lookup
     }
 
     /// The node that this is connected to, if it is.
@@ -89,7 +92,8 @@ package final class LedgerDestination: Destination {
 
     private func connected(for lane: LaneKey) throws(DeliveryFault) -> PostgresConnection {
         var choice = directory.choice
-        if let connection, connection.node == choice.node, connection.isReady, !connection.looksBroken() {
+        // The same name on another timeline may be another server, while the one that it led to still answers.
+        if let connection, self.choice == choice, connection.isReady, !connection.looksBroken() {
             return connection
         }
         disconnect()
@@ -109,6 +113,7 @@ package final class LedgerDestination: Destination {
                 settings: settings,
                 deadline: deadline,
                 interrupt: interrupt,
+                lookup: lookup,
                 accepts: { (candidate, deadline) throws(ConnectionFault) in try !candidate.isInRecovery(by: deadline) }
             )
             let found = try made.identity(by: deadline)

@@ -37,6 +37,8 @@ extension NodeFault {
         ("not yet accepting connections", .refusing), ("not accepting connections", .refusing),
         ("no pg_hba.conf entry", .notAllowed), ("does not exist", .notAllowed),
         ("not permitted to log in", .notAllowed),
+        // Of a name with several addresses: where one of them refuses and another one hangs, it is the node that hangs.
+        ("no answer in time", .hung),
         ("Connection refused", .down), ("No route", .down), ("unreachable", .down), ("could not translate", .down),
         ("No such file", .down), ("timed out", .hung), ("server closed the connection", .broken),
     ]

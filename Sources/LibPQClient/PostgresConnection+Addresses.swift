@@ -1,32 +1,36 @@
-import CLibPQ
 import Delivery
-import Glibc
 package import Topology
 
 extension PostgresConnection {
+    /// What becomes of a connection to an address that answers, and that is not the one looked for.
+    package enum SecondBest {
+        case keep
+        case refuse
+    }
+
     /// Connects to the first of the node's addresses that takes the connection and that `accepts` lets pass.
     ///
     /// A name is looked up anew each time, so that one that moves is followed. Each address gets an equal share of the time that is left: one that drops
     /// packets does not use up the time of the others.
+    ///
+    /// - Parameters:
+    ///   - address: an address that is not tried.
+    ///   - secondBest: whether, if none is let pass, the first that took the connection will do.
     package static func open(
         to node: NodeAddress,
+        besides address: String? = nil,
         settings: ConnectionSettings,
         deadline: Deadline,
         interrupt: Interrupt? = nil,
+        lookup: NameLookup = .system,
+        otherwise secondBest: SecondBest = .refuse,
         accepts: (PostgresConnection, Deadline) throws(ConnectionFault) -> Bool = { _, _ in true }
     ) throws(ConnectionFault) -> PostgresConnection {
-        let addresses = addresses(of: node)
-        guard addresses.count > 1 else {
-            let connection = try PostgresConnection(
-                to: node,
-                settings: settings,
-                deadline: deadline,
-                interrupt: interrupt
-            )
-            guard try accepts(connection, deadline) else { throw .unreachable("\(node) is in recovery") }
-            return connection
-        }
-        var faults: [String] = []
+        // Of a name that is not known libpq says why.
+        let found: [String?] = NameLookup.isFixed(node.host) ? [] : lookup.addresses(node.host)
+        let addresses = found.isEmpty ? [nil] : found.filter { address == nil || $0 != address }
+        var faults: [(address: String?, fault: ConnectionFault)] = []
+        var spare: PostgresConnection?
         for (index, address) in addresses.enumerated() {
             let share = Deadline.after(.milliseconds(Int(deadline.millisecondsLeft) / (addresses.count - index)))
             do {
@@ -38,35 +42,15 @@ extension PostgresConnection {
                     interrupt: interrupt
                 )
                 if try accepts(connection, share) { return connection }
-                faults.append("\(address) is in recovery")
+                faults.append((address, .unreachable("\(address ?? "\(node)") is in recovery")))
+                spare = spare ?? connection
             } catch {
                 if error == .interrupted { throw error }
-                faults.append("\(address): \(error)")
+                faults.append((address, error))
             }
         }
-        throw .unreachable(faults.joined(separator: "; "))
-    }
-
-    /// The node's IP addresses; empty for a socket's directory and for a name that is not known now: libpq then says why.
-    private static func addresses(of node: NodeAddress) -> [String] {
-        if node.host.hasPrefix("/") { return [] }
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        hints.ai_flags = AI_ADDRCONFIG
-        var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(node.host, nil, &hints, &list) == 0 else { return [] }
-        defer { freeaddrinfo(list) }
-        var addresses: [String] = []
-        var next = list
-        while let entry = next {
-            var text = [CChar](repeating: 0, count: 256)
-            let info = entry.pointee
-            if getnameinfo(info.ai_addr, info.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0 {
-                let address = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-                if !addresses.contains(address) { addresses.append(address) }
-            }
-            next = info.ai_next
-        }
-        return addresses
+        if secondBest == .keep, let spare { return spare }
+        guard faults.count > 1 else { throw faults.first?.fault ?? .unreachable("\(node) has no other address") }
+        throw .unreachable(faults.map { "\($0.address ?? ""): \($0.fault)" }.joined(separator: "; "))
     }
 }

@@ -6,12 +6,14 @@ package import Topology
 /// One connection to one PostgreSQL server, over libpq in nonblocking mode.
 ///
 /// Calls block the calling thread in `poll(2)`, on the socket and on the ``Interrupt``, until they are done or their deadline has
-/// passed. Only the look-up of a host name is out of reach of the deadline (`getaddrinfo` has none).
+/// passed. Only the look-up of a host name, which goes before them, has no deadline (`getaddrinfo` takes none).
 ///
 /// Owner: whoever made it. Not Sendable: libpq allows one thread at a time.
 package final class PostgresConnection {
     /// The server that this is connected to; nil if libpq's environment named it.
     package let node: NodeAddress?
+    /// The one of the node's addresses that it was made to; nil if libpq was left to look for it.
+    package let address: String?
     let handle: OpaquePointer
     private let interrupt: Interrupt?
     private let received = Notices()
@@ -37,6 +39,7 @@ package final class PostgresConnection {
         interrupt: Interrupt? = nil
     ) throws(ConnectionFault) {
         self.node = node
+        self.address = address
         self.interrupt = interrupt
         var words = settings.keywords(for: node)
         if let address { words.append(("hostaddr", address)) }

@@ -10,25 +10,39 @@ package final class ReplicaProbe {
     private let settings: ConnectionSettings
     private let timeout: Duration
     private let interrupt: Interrupt?
+    private let lookup: NameLookup
+    /// nil for an address that stays what it is.
+    private let names: NameWatch?
+    /// When the name's other addresses were last tried for a primary.
+    private var tried: ContinuousClock.Instant?
     private var connection: PostgresConnection?
+
+    /// The other addresses of a name are tried for a primary no more often.
+    private static let trialPause = Duration.milliseconds(500)
 
     /// - Parameter timeout: for a whole observation, the connection included.
     package init(
         node: NodeAddress,
         settings: ConnectionSettings,
         timeout: Duration = .seconds(5),
-        interrupt: Interrupt? = nil
+        interrupt: Interrupt? = nil,
+        lookup: NameLookup = .system
     ) {
         self.node = node
         self.settings = settings
         self.timeout = timeout
         self.interrupt = interrupt
+        self.lookup = lookup
+        names = NameLookup.isFixed(node.host) ? nil : NameWatch(node.host, lookup)
     }
 
     /// Asks the node about itself and about the ledger rows of these queues.
-    package func observe(queues: some Sequence<QueueID>) -> NodeObservation {
+    ///
+    /// - Parameter seeksPrimary: no primary is known, so that a name which leads to a replica is tried for other addresses.
+    package func observe(queues: some Sequence<QueueID>, seeksPrimary: Bool = false) -> NodeObservation {
         do throws(ConnectionFault) {
-            return NodeObservation(node: node, state: .success(try ask(Array(queues), by: .after(timeout))))
+            let state = try ask(Array(queues), seeksPrimary: seeksPrimary, by: .after(timeout))
+            return NodeObservation(node: node, state: .success(state))
         } catch {
             connection = nil
             return NodeObservation(node: node, state: .failure(NodeFault(error)))
@@ -39,19 +53,67 @@ package final class ReplicaProbe {
         connection = nil
     }
 
-    private func ask(_ queues: [QueueID], by deadline: Deadline) throws(ConnectionFault) -> NodeState {
-        let connection: PostgresConnection
-        if let kept = self.connection, kept.isReady, !kept.looksBroken() {
-            connection = kept
-        } else {
-            connection = try PostgresConnection.open(
-                to: node,
-                settings: settings,
-                deadline: deadline,
-                interrupt: interrupt
-            )
-            self.connection = connection
+    /// The connection that is kept, unless the name leads elsewhere by now, or a new one.
+    ///
+    /// Of a name with several addresses the one counts that leads to a primary, if there is one: that is what such names are made for.
+    private func connected(seeksPrimary: Bool, by deadline: Deadline) throws(ConnectionFault) -> PostgresConnection {
+        if let kept = connection, kept.isReady, !kept.looksBroken() {
+            let addresses = names?.addresses ?? []
+            let isStillThere = addresses.isEmpty || kept.address.map(addresses.contains) ?? true
+            if isStillThere {
+                if seeksPrimary, addresses.count > 1, let other = try primary(besides: kept, by: deadline) {
+                    connection = other
+                    return other
+                }
+                return kept
+            }
         }
+        connection = nil
+        let made = try PostgresConnection.open(
+            to: node,
+            settings: settings,
+            deadline: deadline,
+            interrupt: interrupt,
+            lookup: lookup,
+            otherwise: .keep,
+            accepts: { (candidate, deadline) throws(ConnectionFault) in try !candidate.isInRecovery(by: deadline) }
+        )
+        connection = made
+        return made
+    }
+
+    /// A primary at another address of the name; nil if there is none, or if it was not long ago that there was none.
+    private func primary(
+        besides kept: PostgresConnection,
+        by deadline: Deadline
+    ) throws(ConnectionFault) -> PostgresConnection? {
+        let now = ContinuousClock.now
+        if let tried, now - tried < Self.trialPause { return nil }
+        guard let address = kept.address, try kept.isInRecovery(by: deadline) else { return nil }
+        tried = now
+        do throws(ConnectionFault) {
+            return try PostgresConnection.open(
+                to: node,
+                besides: address,
+                settings: settings,
+                // The rest is for asking.
+                deadline: .after(.milliseconds(Int(deadline.millisecondsLeft) / 2)),
+                interrupt: interrupt,
+                lookup: lookup,
+                accepts: { (candidate, deadline) throws(ConnectionFault) in try !candidate.isInRecovery(by: deadline) }
+            )
+        } catch {
+            if error == .interrupted { throw error }
+            return nil
+        }
+    }
+
+    private func ask(
+        _ queues: [QueueID],
+        seeksPrimary: Bool,
+        by deadline: Deadline
+    ) throws(ConnectionFault) -> NodeState {
+        let connection = try connected(seeksPrimary: seeksPrimary, by: deadline)
         let asked = ContinuousClock.now
         let before = UnixTime.now
         let rows = try connection.query(Self.stateQuery, by: deadline).rows

@@ -160,7 +160,9 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
             let (isStopping, calls) = state.withLock { ($0.isStopping, $0.calls) }
             if isStopping { return }
             let lanes = queue.lanes.all
-            note(probe.observe(queues: Set(lanes.map(\.queue)).union(guests)))
+            note(
+                probe.observe(queues: Set(lanes.map(\.queue)).union(guests), seeksPrimary: isPrimaryUnsure)
+            )
             let isBehind = settle(lanes)
             let pause = isBehind || isPrimaryUnsure ? Self.shortPause : Self.longPause
             _ = state.wait(until: .after(pause)) { state, _ in state.isStopping || state.calls != calls ? true : nil }
