@@ -121,7 +121,8 @@ package struct Proxy: Service {
                 cluster: ClusterMachine.Settings(
                     nodes: nodes,
                     required: required,
-                    adoptsByItself: configuration.retention.onRestore == .replay
+                    adoptsByItself: configuration.retention.onRestore == .replay,
+                    degrades: configuration.retention.onLostReplica == .degrade
                 ),
                 timeout: min(configuration.postgres.connectTimeout, ClusterView.freshness - .seconds(1))
             ),

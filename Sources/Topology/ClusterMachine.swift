@@ -12,11 +12,14 @@ package struct ClusterMachine: Sendable {
         package var required: Int
         /// `retention.on_restore: replay`: a cluster that was made anew is taken without asking.
         package var adoptsByItself: Bool
+        /// `retention.on_lost_replica: degrade`: what the primary alone holds makes room when the disk budget is used up.
+        package var degrades: Bool
 
-        package init(nodes: [NodeAddress], required: Int, adoptsByItself: Bool) {
+        package init(nodes: [NodeAddress], required: Int, adoptsByItself: Bool, degrades: Bool = true) {
             self.nodes = nodes
             self.required = required
             self.adoptsByItself = adoptsByItself
+            self.degrades = degrades
         }
 
         package var replicas: Int { nodes.count - 1 }
@@ -28,7 +31,7 @@ package struct ClusterMachine: Sendable {
     package private(set) var choice: PrimaryChoice
     /// The last node that was written to.
     private var lastPrimary: NodeAddress?
-    private var guardian = ReplicationGuard()
+    private var guardian: ReplicationGuard
     /// What all replicas were once seen to hold, together.
     private var horizons: [LaneKey: Offset] = [:]
 
@@ -43,6 +46,7 @@ package struct ClusterMachine: Sendable {
         self.settings = settings
         view = ClusterView(nodes: settings.nodes, memory: memory)
         choice = view.choice
+        guardian = ReplicationGuard(degrades: settings.degrades)
         // With all replicas required, what was trimmable before the start had been seen on all of them.
         if settings.required > 0, settings.required == settings.replicas { horizons = replicated }
     }

@@ -3,7 +3,7 @@ package import Records
 /// Whether the required replicas hold what was committed, and what is done while they do not.
 ///
 /// ```
-/// whole ──behind for a while──▶ holding ──budget used up──▶ degraded
+/// whole ──behind for a while──▶ holding ──budget used up──▶ degraded   (unless it may not)
 ///   ▲                              │                           │
 ///   └──── they keep up again ──────┴───────────────────────────┘
 /// ```
@@ -13,7 +13,7 @@ package struct ReplicationGuard: Sendable {
     package enum State: String, Hashable, Sendable {
         /// The required replicas keep up.
         case whole
-        /// They have not for a while: nothing that they lack leaves the queue. To `degraded` when the budget is used up.
+        /// They have not for a while: nothing that they lack leaves the queue. To `degraded` when the budget is used up, if that is allowed.
         case holding
         /// The budget was used up: what the primary alone holds may leave the queue, so that ingest goes on. To `whole` by the replicas alone.
         case degraded
@@ -51,7 +51,12 @@ package struct ReplicationGuard: Sendable {
     /// In this time the replicas reach what was committed at its beginning, or they are behind.
     package static let patience = Duration.seconds(5)
 
-    package init() {}
+    private let degrades: Bool
+
+    /// - Parameter degrades: false keeps what the replicas lack whatever it costs: then ingest stops when the budget is used up.
+    package init(degrades: Bool = true) {
+        self.degrades = degrades
+    }
 
     /// - Parameters:
     ///   - marks: every lane that was claimed.
@@ -66,7 +71,7 @@ package struct ReplicationGuard: Sendable {
             state = .whole
             return .recovers
         case (.whole, true), (.holding, true):
-            if isPressed, hasPrimary {
+            if degrades, isPressed, hasPrimary {
                 state = .degraded
                 return .degrades
             }

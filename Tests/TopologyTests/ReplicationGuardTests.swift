@@ -28,6 +28,22 @@ struct ReplicationGuardTests {
         #expect(watch.state == .whole)
     }
 
+    /// `retention.on_lost_replica: hold`.
+    @Test
+    func aLostReplicaHoldsForGoodWhereNothingMayBeGivenUp() {
+        var watch = ReplicationGuard(degrades: false)
+        func look(_ second: Int, held: UInt64?) -> ReplicationGuard.Event? {
+            watch.look(mark(UInt64(second) * 1000, held), isPressed: true, hasPrimary: true, at: .seconds(second))
+        }
+        #expect(look(1, held: 1000) == nil)
+        #expect(look(2, held: nil) == nil)
+        #expect(look(8, held: nil) == .holds)
+        for second in 9...600 { #expect(look(second, held: nil) == nil) }
+        #expect(watch.state == .holding)
+        #expect(!watch.yields(isPressed: true, hasPrimary: true))
+        #expect(look(601, held: 601_000) == .recovers)
+    }
+
     @Test
     func aLostReplicaHoldsAndThenDegradesAndComesBack() {
         var watch = ReplicationGuard()

@@ -84,6 +84,7 @@ extension ConfigurableChoice {
 extension ForebayConfiguration.Queue.Sync: ConfigurableChoice {}
 extension ForebayConfiguration.Postgres.SSLMode: ConfigurableChoice {}
 extension ForebayConfiguration.Retention.OnRestore: ConfigurableChoice {}
+extension ForebayConfiguration.Retention.OnLostReplica: ConfigurableChoice {}
 extension ForebayConfiguration.Idempotency.Scope: ConfigurableChoice {}
 extension ForebayConfiguration.Ingest.Auth: ConfigurableChoice {}
 extension ForebayConfiguration.Read.Pool: ConfigurableChoice {}

@@ -124,6 +124,7 @@ extension ForebayConfiguration.Retention {
         minAge = section.value("min_age", minAge)
         minBytes = section.value("min_bytes", minBytes)
         onRestore = section.value("on_restore", onRestore)
+        onLostReplica = section.value("on_lost_replica", onLostReplica)
         section.refuseUnknownKeys()
     }
 }

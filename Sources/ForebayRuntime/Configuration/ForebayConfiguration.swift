@@ -39,12 +39,20 @@ extension ForebayConfiguration {
             case replay
         }
 
+        package enum OnLostReplica: String, Hashable, Sendable, CaseIterable {
+            /// When the disk budget is used up, what the primary alone holds is trimmed, so that ingest goes on.
+            case degrade
+            /// It is kept, and new events are refused until the replica is back or is required no more.
+            case hold
+        }
+
         package var requiredReplicas = RequiredReplicas.all
         /// How long events stay on disk after they are replicated.
         package var minAge = Duration.seconds(60)
         /// How much of each lane stays on disk after it is replicated.
         package var minBytes = ByteCount.zero
         package var onRestore = OnRestore.hold
+        package var onLostReplica = OnLostReplica.degrade
 
         package init() {}
     }
