@@ -38,8 +38,9 @@ let package = Package(
     name: "forebay",
     products: [
         .executable(name: "forebay", targets: ["forebay"]),
-        // Preloaded by drills, linked by nobody.
+        // Preloaded by drills and tests, linked by nobody.
         .library(name: "SyscallFaults", type: .dynamic, targets: ["CSyscallFaults"]),
+        .library(name: "ClockSteps", type: .dynamic, targets: ["CClockSteps"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -119,6 +120,7 @@ let package = Package(
         part("ProvingGround", ["LocalPostgres"]),
         .target(name: "CFaultPage"),
         .target(name: "CSyscallFaults", dependencies: ["CFaultPage"]),
+        .target(name: "CClockSteps"),
         .target(name: "CSanitizerHints"),
         .executableTarget(
             name: "drill",

@@ -43,7 +43,7 @@ struct QueueCare {
             isDraining: isDraining,
             isPressed: isPressed
         )
-        let trimmed = try LaneMaintenance(context: queue.context, catalogue: lane.catalogue).look(round, at: .now)
+        let trimmed = try LaneMaintenance(context: queue.context, catalogue: lane.catalogue).look(round, at: .steady)
         if trimmed.quarantined > 0 {
             queue.log.warning(
                 "moved damaged segments to quarantine",

@@ -43,4 +43,13 @@ extension WallTime {
         clock_gettime(CLOCK_REALTIME, &time)
         return WallTime(microseconds: UInt64(max(0, time.tv_sec)) * 1_000_000 + UInt64(time.tv_nsec) / 1000)
     }
+
+    /// The time of day as it was when the process first asked, carried on by the monotonic clock: for ages within the process. When the system's time of day is set, by
+    /// hours even, nothing becomes older or younger by that; what is written down is given the time of day as it is.
+    static var steady: WallTime {
+        let passed = MonotonicTime.now.microseconds(since: beginning.monotonic)
+        return WallTime(microseconds: beginning.wall.rawValue + UInt64(passed))
+    }
+
+    private static let beginning = (wall: WallTime.now, monotonic: MonotonicTime.now)
 }

@@ -31,7 +31,7 @@ final class KeyWindow: Sendable {
     }
 
     func begin(_ request: KeyedRequest, sink: any AppendSink, token: UInt64) -> KeyAdmission<Attached>.Verdict {
-        let now = WallTime.now.seconds
+        let now = WallTime.steady.seconds
         let verdict = state.withLock { state in
             defer {
                 let forgotten = state.admission.window.forgottenEarly
@@ -46,7 +46,7 @@ final class KeyWindow: Sendable {
 
     /// Notes what became of a request that `begin` let proceed; returns the answers for those who attached themselves to it.
     func settle(_ request: KeyedRequest, _ outcome: AppendOutcome, inDoubtOf lane: LaneKey? = nil) -> [Answer] {
-        let now = WallTime.now.seconds
+        let now = WallTime.steady.seconds
         let (waiters, answer) = state.withLock {
             $0.admission.settle(request, outcome, inDoubtOf: lane, at: now)
         }
