@@ -116,7 +116,7 @@ let package = Package(
             dependencies: ["AgentKit", argumentParser],
             swiftSettings: strict
         ),
-        part("ProvingGround", ["LocalPostgres"]),
+        part("ProvingGround", ["LocalPostgres", "PostgresWire"]),
         .target(name: "CFaultPage"),
         .target(name: "CSyscallFaults", dependencies: ["CFaultPage"]),
         .target(name: "CSanitizerHints"),

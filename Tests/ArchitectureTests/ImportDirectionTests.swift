@@ -35,7 +35,7 @@ struct ImportDirectionTests {
         ],
         "local-cluster": ["LocalPostgres"],
         "drill-agents": ["AgentKit"],
-        "ProvingGround": ["LocalPostgres"],
+        "ProvingGround": ["LocalPostgres", "PostgresWire"],
         "drill": ["LocalPostgres", "ProvingGround", "CFaultPage"],
         "bench": ["Records", "SegmentedLog", "DurableQueue", "AgentKit", "LocalPostgres", "ProvingGround"],
         "FuzzTargets": [

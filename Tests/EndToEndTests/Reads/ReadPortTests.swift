@@ -11,15 +11,15 @@ import Testing
 
 @Suite(.serialized)
 final class ReadPortTests {
-    private let yard: Yard
-    private let password: String
+    let yard: Yard
+    let password: String
 
     init() throws {
         yard = try ReadYard.shared.get()
         password = try String(contentsOfFile: "\(yard.directory)/reader", encoding: .utf8)
     }
 
-    private func client(_ more: [StartupMessage.Parameter] = [], version: ProtocolVersion = .oldest) throws
+    func client(_ more: [StartupMessage.Parameter] = [], version: ProtocolVersion = .oldest) throws
         -> WireClient
     {
         let client = try WireClient(port: yard.readPort)
@@ -27,7 +27,7 @@ final class ReadPortTests {
         return client
     }
 
-    private var environment: [String: String] {
+    var environment: [String: String] {
         [
             "PGHOST": "127.0.0.1", "PGPORT": "\(yard.readPort)", "PGUSER": "apm_reader", "PGPASSWORD": password,
             "PGDATABASE": Yard.database,
@@ -35,7 +35,7 @@ final class ReadPortTests {
     }
 
     /// Standard output and standard error together, and the status.
-    private func run(_ program: String, _ arguments: [String]) throws -> (status: Int32, text: String) {
+    func run(_ program: String, _ arguments: [String]) throws -> (status: Int32, text: String) {
         let output = Pipe()
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
@@ -105,7 +105,7 @@ final class ReadPortTests {
         #expect(try WireClient.rows(of: try client.untilReady()).count == 1)
     }
 
-    private func sleepers() throws -> Int {
+    func sleepers() throws -> Int {
         try yard.cluster.nodes.map { node in
             Int(
                 try node.execute(
