@@ -16,6 +16,10 @@ extension ClientConnection {
             default: return true
             }
         }
+        // The server would not read it either.
+        if let backend, backend.exchange.skipsToSync, tag != FrontendTag.sync, tag != FrontendTag.terminate {
+            return true
+        }
         do {
             switch tag {
             case FrontendTag.query: return try query(message)

@@ -333,8 +333,8 @@ final class ClientConnection: ChannelDuplexHandler {
             giveBack()
             return runAgain(avoiding: backend.node)
         }
-        guard backend.exchange.status == .idle else {
-            // What is open now can't be begun anew elsewhere.
+        guard backend.exchange.isSettled else {
+            // What is open now, a transaction or a batch, can't be begun anew elsewhere.
             replay = nil
             return
         }

@@ -372,6 +372,55 @@ final class ReadPortTests {
         #expect(try WireClient.rows(of: try client.untilReady()) == [["2"]])
     }
 
+    /// Flush without Sync leaves the batch open: the backend, with the client's portals, is nobody else's meanwhile.
+    @Test
+    func aBatchKeepsItsBackendUpToTheSync() throws {
+        let clients = try (0..<8).map { _ in try client() }
+        for (number, client) in clients.enumerated() {
+            try client.send(
+                .parse(.init(query: Array("SELECT '\(number)', g FROM generate_series(1, 4) g".utf8))),
+                .bind(.init()),
+                .execute(portal: "", rows: 2),
+                .flush
+            )
+            for _ in 0..<4 { _ = try client.next() }
+        }
+        let stranger = try client()
+        for _ in 0..<20 {
+            try stranger.send(.execute(portal: "", rows: 0), .sync)
+            let report = #expect(throws: Report.self) { try WireClient.rows(of: try stranger.untilReady()) }
+            #expect(report?.code == "34000")
+        }
+        for (number, client) in clients.enumerated() {
+            try client.send(.execute(portal: "", rows: 0), .sync)
+            let rows = try WireClient.rows(of: try client.untilReady())
+            #expect(rows == [["\(number)", "3"], ["\(number)", "4"]])
+        }
+    }
+
+    /// Whoever asks on after an error, without a Sync, is answered behind the Sync; and nobody else waits for that.
+    @Test
+    func anErrorBehindAFlushSkipsToTheSync() throws {
+        let clients = try (0..<8).map { _ in try client() }
+        for client in clients {
+            try client.send(.parse(.init(query: Array("SELECT nonsense FROM nowhere".utf8))), .flush)
+            guard case .error = try client.next() else { throw YardFault("no error") }
+        }
+        for _ in 0..<20 { #expect(try self.client().query("SELECT 1") == [["1"]]) }
+        for client in clients {
+            try client.send(
+                .parse(.init(name: "skipped", query: Array("SELECT 2".utf8))),
+                .query(Array("SELECT 3".utf8)),
+                .sync
+            )
+            #expect(try client.untilReady() == [.readyForQuery(.idle)])
+            try client.send(.bind(.init(statement: "skipped")), .sync)
+            let report = #expect(throws: Report.self) { try WireClient.rows(of: try client.untilReady()) }
+            #expect(report?.code == "26000")
+            #expect(try client.query("SELECT 4") == [["4"]])
+        }
+    }
+
     @Test
     func rowsComeInPortionsWithinATransaction() throws {
         let client = try client()
