@@ -238,6 +238,35 @@ final class ReadPortTests {
         }
     }
 
+    /// And the same text can be prepared anew, by this client and by others.
+    @Test(arguments: ["DEALLOCATE s", "DEALLOCATE ALL"])
+    func statementsAreDeallocatedInTheExtendedProtocolToo(text: String) throws {
+        let client = try client()
+        for _ in 0..<20 {
+            try client.send(.parse(.init(name: "s", query: Array("SELECT 5".utf8))), .sync)
+            _ = try WireClient.rows(of: try client.untilReady())
+            try client.send(
+                .parse(.init(query: Array(text.utf8))),
+                .bind(.init()),
+                .describe(.portal, name: ""),
+                .execute(portal: "", rows: 0),
+                .sync
+            )
+            #expect(
+                try client.untilReady() == [
+                    .parseComplete, .bindComplete, .noData, .commandComplete(tag: "DEALLOCATE"), .readyForQuery(.idle),
+                ]
+            )
+            try client.send(.bind(.init(statement: "s")), .sync)
+            let report = #expect(throws: Report.self) { try WireClient.rows(of: try client.untilReady()) }
+            #expect(report?.code == "26000")
+        }
+        // It was not pinned for that.
+        try client.send(.parse(.init(name: "s", query: Array("SELECT 5".utf8))), .bind(.init(statement: "s")))
+        try client.send(.execute(portal: "", rows: 0), .sync)
+        #expect(try WireClient.rows(of: try client.untilReady()) == [["5"]])
+    }
+
     @Test
     func whatCannotBeCarriedPinsTheSession() throws {
         let client = try client()
