@@ -12,8 +12,10 @@ extension ClientConnection {
                 skipsToSync = false
                 write(.readyForQuery(.idle))
                 return true
-            case FrontendTag.terminate: break
-            default: return true
+            case FrontendTag.query, FrontendTag.parse, FrontendTag.bind, FrontendTag.describe, FrontendTag.execute,
+                FrontendTag.close, FrontendTag.flush, FrontendTag.copyData, FrontendTag.copyDone, FrontendTag.copyFail:
+                return true
+            default: break
             }
         }
         // The server would not read it either.
