@@ -122,7 +122,7 @@ let package = Package(
         .target(name: "CSanitizerHints"),
         .executableTarget(
             name: "drill",
-            dependencies: ["LocalPostgres", "ProvingGround", "CFaultPage", argumentParser],
+            dependencies: ["LocalPostgres", "ProvingGround", "PostgresWire", "Records", "CFaultPage", argumentParser],
             swiftSettings: strict
         ),
         .executableTarget(

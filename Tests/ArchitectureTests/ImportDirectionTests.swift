@@ -36,7 +36,7 @@ struct ImportDirectionTests {
         "local-cluster": ["LocalPostgres"],
         "drill-agents": ["AgentKit"],
         "ProvingGround": ["LocalPostgres", "PostgresWire"],
-        "drill": ["LocalPostgres", "ProvingGround", "CFaultPage"],
+        "drill": ["LocalPostgres", "ProvingGround", "PostgresWire", "Records", "CFaultPage"],
         "bench": ["Records", "SegmentedLog", "DurableQueue", "AgentKit", "LocalPostgres", "ProvingGround"],
         "FuzzTargets": [
             "Records", "Instruments", "CChecksum", "IngestFormats", "SegmentedLog", "IngestServer", "ForebayRuntime",
