@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 # Debian packages: what the build links against, and PostgreSQL for the local clusters.
 PACKAGES := libpq-dev libssl-dev liblz4-dev zlib1g-dev pkg-config postgresql curl iproute2
+# The drivers that the tests send through the read port: Java's is compiled by ecj, which needs no JDK.
+DRIVERS := python3-psycopg2 python3-psycopg python3-asyncpg libpostgresql-jdbc-java default-jre-headless ecj
 # What the benchmarks set Forebay beside.
 RIVALS := nginx-light rsyslog rsyslog-pgsql python3-aiohttp python3-asyncpg python3-uvloop
 RELEASE := .build/release
@@ -17,9 +19,10 @@ help: ## List what can be made
 
 # Debian's own cluster is not wanted: the local clusters are made, and removed, by us. Nor is any service to be started
 # that comes with a package, which policy-rc.d forbids meanwhile.
-.PHONY: deps bench-deps
+.PHONY: deps bench-deps test-deps
 bench-deps: PACKAGES += $(RIVALS)
-bench-deps: deps
+test-deps: PACKAGES += $(DRIVERS)
+bench-deps test-deps: deps
 deps:
 	@missing=(); for package in $(PACKAGES); do \
 	    dpkg-query -W -f='$${Status}' "$$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$$package"); \
@@ -55,7 +58,7 @@ stop: ## Stop what `make run` started
 
 .PHONY: test
 # One test at a time: real clusters and proxies want the machine for themselves.
-test: deps ## Build and run every test, real clusters included
+test: test-deps ## Build and run every test, real clusters included
 	swift build --build-tests
 	swift test --skip-build --no-parallel
 

@@ -117,14 +117,14 @@ let package = Package(
             dependencies: ["AgentKit", argumentParser],
             swiftSettings: strict
         ),
-        part("ProvingGround", ["LocalPostgres"]),
+        part("ProvingGround", ["LocalPostgres", "PostgresWire"]),
         .target(name: "CFaultPage"),
         .target(name: "CSyscallFaults", dependencies: ["CFaultPage"]),
         .target(name: "CClockSteps"),
         .target(name: "CSanitizerHints"),
         .executableTarget(
             name: "drill",
-            dependencies: ["LocalPostgres", "ProvingGround", "CFaultPage", argumentParser],
+            dependencies: ["LocalPostgres", "ProvingGround", "PostgresWire", "Records", "CFaultPage", argumentParser],
             swiftSettings: strict
         ),
         .executableTarget(

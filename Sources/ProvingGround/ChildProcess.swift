@@ -75,9 +75,14 @@ package final class ChildProcess {
     }
 
     /// Peak resident set size in bytes since the start of the process, from `/proc` (proc(5), VmHWM).
-    package var peakResidentBytes: Int {
+    package var peakResidentBytes: Int { memory("VmHWM:") }
+
+    /// Resident set size in bytes now, from `/proc` (proc(5), VmRSS).
+    package var residentBytes: Int { memory("VmRSS:") }
+
+    private func memory(_ name: String) -> Int {
         guard let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return 0 }
-        for line in status.split(separator: "\n") where line.hasPrefix("VmHWM:") {
+        for line in status.split(separator: "\n") where line.hasPrefix(name) {
             return (line.split(separator: " ").compactMap { Int($0) }.first ?? 0) * 1024
         }
         return 0

@@ -18,6 +18,8 @@ package final class Yard {
         package var queueExtra = ""
         package var streams = "  apirequests: { table: public.apirequests }"
         package var retention = "min_age: 0s"
+        /// Behind the address of the section `read`, each with a comma before it.
+        package var readExtra = ""
         /// SQL that the database is given before `forebay init`.
         package var preparation = ""
         /// How long the proxy may take from its start until ingest accepts, where a drill looks at that.
@@ -105,7 +107,7 @@ package final class Yard {
             \(plan.streams)
             retention: { \(plan.retention) }
             ingest: { http: ["127.0.0.1:\(httpPort)"], tcp: ["127.0.0.1:\(tcpPort)"] }
-            read: { listen: ["127.0.0.1:\(readPort)"] }
+            read: { listen: ["127.0.0.1:\(readPort)"]\(plan.readExtra) }
             ops: { listen: "127.0.0.1:\(opsPort)" }
 
             """

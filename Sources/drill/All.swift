@@ -33,6 +33,11 @@ struct All: ParsableCommand {
         ["both-crash"],
         ["adopt"],
         ["corrupt-block"],
+        ["replica-kill-under-read"],
+        ["replica-kill-under-read", "--hang"],
+        ["replica-lag"],
+        ["promote-under-read"],
+        ["all-replicas-gone"],
     ]
 
     /// The drill that runs now.

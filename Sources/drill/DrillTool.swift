@@ -23,6 +23,8 @@ struct DrillTool: ParsableCommand {
             Switchover.self, ReplicaKill.self, LinkCut.self, Restore.self, DiskFull.self, FsyncError.self, Poison.self,
             BothCrash.self, Soak.self, PostgresRestart.self, Backlog.self, Parked.self, OldImage.self, Adopt.self,
             CorruptBlock.self, Nginx.self, Opening.self, SyscallKill.self, SyscallFail.self,
+            ReplicaKillUnderRead.self, ReplicaLag.self, PromoteUnderRead.self, AllReplicasGone.self,
+            IdleReaders.self,
         ]
     )
 

@@ -35,8 +35,8 @@ struct ImportDirectionTests {
         ],
         "local-cluster": ["LocalPostgres"],
         "drill-agents": ["AgentKit"],
-        "ProvingGround": ["LocalPostgres"],
-        "drill": ["LocalPostgres", "ProvingGround", "CFaultPage"],
+        "ProvingGround": ["LocalPostgres", "PostgresWire"],
+        "drill": ["LocalPostgres", "ProvingGround", "PostgresWire", "Records", "CFaultPage"],
         "bench": ["Records", "SegmentedLog", "DurableQueue", "AgentKit", "LocalPostgres", "ProvingGround"],
         "FuzzTargets": [
             "Records", "Instruments", "CChecksum", "IngestFormats", "SegmentedLog", "IngestServer", "ForebayRuntime",

@@ -31,6 +31,11 @@ struct DrillTests {
         ["corrupt-block"],
         ["syscall-kill", "--every", "20"],
         ["syscall-fail", "--every", "50"],
+        ["replica-kill-under-read", "--rounds", "2"],
+        ["replica-kill-under-read", "--rounds", "1", "--hang"],
+        ["replica-lag", "--rounds", "300"],
+        ["promote-under-read", "--rounds", "1"],
+        ["all-replicas-gone", "--rounds", "1"],
     ])
     func nothingIsLostOrDoubled(arguments: [String]) throws {
         let outcome = try drill(arguments)

@@ -125,6 +125,45 @@ struct ExchangeTests {
         #expect(walk.exchange.isSettled)
     }
 
+    /// The server would read nothing of the next client before a Sync, or keep the portals of this one for it.
+    @Test
+    func aBatchWithoutItsSyncIsNotSettled() throws {
+        for answer in [BackendMessage.parseComplete, .error(Report(.error, "42601", "no"))] {
+            var walk = Walk()
+            walk.exchange.expect(.parse)
+            try walk.take(answer.bytes)
+            #expect(walk.exchange.isEmpty && !walk.exchange.isSettled)
+            walk.exchange.expect(.sync)
+            #expect(!walk.exchange.isSettled)
+            try walk.take(Self.bytes(.readyForQuery(.idle)))
+            #expect(walk.exchange.isSettled)
+        }
+    }
+
+    @Test
+    func afterAnErrorTheServerReadsNothingBeforeTheSync() throws {
+        var walk = Walk()
+        for kind in [Exchange.Kind.parse, .bind, .execute, .query] { walk.exchange.expect(kind) }
+        try walk.take(Self.bytes(.parseComplete, .error(Report(.error, "42601", "no"))))
+        #expect(walk.exchange.skipped.map(\.kind) == [.bind, .execute, .query])
+        #expect(walk.exchange.skipsToSync && !walk.exchange.isSettled)
+        walk.exchange.expect(.sync)
+        #expect(!walk.exchange.skipsToSync)
+        try walk.take(Self.bytes(.readyForQuery(.idle)))
+        #expect(walk.exchange.isSettled)
+    }
+
+    /// Behind a simple query comes a ReadyForQuery, whatever it came to.
+    @Test
+    func anErrorOfASimpleQuerySkipsNothing() throws {
+        var walk = Walk()
+        for kind in [Exchange.Kind.query, .query] { walk.exchange.expect(kind) }
+        try walk.take(Self.bytes(.error(Report(.error, "42601", "no")), .readyForQuery(.idle)))
+        #expect(!walk.exchange.skipsToSync && !walk.exchange.isSettled)
+        try walk.take(Self.select)
+        #expect(walk.exchange.isSettled)
+    }
+
     @Test
     func aQueryOfOurOwnIsSeenWhole() throws {
         var walk = Walk()

@@ -28,9 +28,14 @@ final class ScriptedReader {
     /// Answers of ReadyForQuery that it has a right to, and those that came.
     private(set) var owed = 1
     private(set) var readies = 0
+    private var isInBatch = false
+    /// Has sent a query before the Sync of a batch: behind an error it is skipped with the rest.
+    private(set) var mixesProtocols = false
     /// Its own, as it has set it last; nil once it has reset it, since it can't tell when.
     private var application: String?
     private(set) var sawFatal = false
+    /// There was no backend for what it has asked lately.
+    private(set) var isRefused = false
 
     init(channel: EmbeddedChannel, gate: ReadGate, mark: String) {
         self.channel = channel
@@ -67,8 +72,14 @@ final class ScriptedReader {
         for message in messages {
             message.encode(into: &writer)
             switch message {
-            case .query, .sync: owed += 1
-            default: break
+            case .sync:
+                owed += 1
+                isInBatch = false
+            case .query:
+                owed += 1
+                mixesProtocols = mixesProtocols || isInBatch
+            case .parse, .bind, .describe, .execute, .close: isInBatch = true
+            case .flush, .terminate, .password, .copyData, .copyDone, .copyFail: break
             }
         }
         output += writer.bytes
@@ -137,6 +148,7 @@ final class ScriptedReader {
 
     /// Ends whatever is open, and asks one thing more.
     func askLast() {
+        isRefused = false
         send(.sync)
         query("ROLLBACK")
         query("SELECT \(number())")
@@ -184,6 +196,7 @@ final class ScriptedReader {
             if application != nil { application = String(tag.dropFirst(4)) }
         case .error(let report):
             sawFatal = sawFatal || report.isFatal
+            isRefused = isRefused || report.code == "53300"
             try promise(report.code != "57014" || hasCancelled || !isServed, "a statement is cancelled that was not")
         case .dataRow(let values): if isServed { try look(values) }
         default: break

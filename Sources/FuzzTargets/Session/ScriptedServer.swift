@@ -40,8 +40,8 @@ final class ScriptedServer {
     private var reported = ""
     /// Of a cancel request that has come: the next statement is the one it hits.
     var isCancelled = false
-    /// A key that came in place of a startup packet.
-    private(set) var cancels: CancelKey?
+    /// A key that came in place of a startup packet, as long as nothing has come of it.
+    private var cancels: CancelKey?
 
     init(node: Int, channel: EmbeddedChannel, gate: ReadGate, key: CancelKey, verifier: ScramVerifier?) {
         self.node = node
@@ -57,6 +57,11 @@ final class ScriptedServer {
 
     var isMad: Bool {
         if case .mad = phase { true } else { false }
+    }
+
+    func takeCancel() -> CancelKey? {
+        defer { cancels = nil }
+        return cancels
     }
 
     func take(_ bytes: some Sequence<UInt8>) {

@@ -278,6 +278,17 @@ final class BackendConnection: ChannelDuplexHandler {
         client?.happened(expected)
     }
 
+    /// Prepares a statement that nobody is going to use, and returns its name.
+    func prepareForNothing() -> String {
+        preparations += 1
+        let name = "\(PreparedStatement.prefix)nothing:\(preparations)"
+        var writer = WireWriter()
+        FrontendMessage.parse(.init(name: name, query: Array("SELECT".utf8))).encode(into: &writer)
+        exchange.expect(.ownParse)
+        write(ByteBuffer(bytes: writer.bytes))
+        return name
+    }
+
     func forget(_ statement: PreparedStatement) {
         prepared[statement.number] = nil
     }

@@ -12,9 +12,15 @@ extension ClientConnection {
                 skipsToSync = false
                 write(.readyForQuery(.idle))
                 return true
-            case FrontendTag.terminate: break
-            default: return true
+            case FrontendTag.query, FrontendTag.parse, FrontendTag.bind, FrontendTag.describe, FrontendTag.execute,
+                FrontendTag.close, FrontendTag.flush, FrontendTag.copyData, FrontendTag.copyDone, FrontendTag.copyFail:
+                return true
+            default: break
             }
+        }
+        // The server would not read it either.
+        if let backend, backend.exchange.skipsToSync, tag != FrontendTag.sync, tag != FrontendTag.terminate {
+            return true
         }
         do {
             switch tag {
@@ -149,6 +155,7 @@ extension ClientConnection {
             if seen.contains(.own) { return try parseOwn(message) }
             guard hasBackend(), let backend else { return false }
             remember(message)
+            if seen.contains(.deallocates), parseDeallocation(tail, backend) { return true }
             if !seen.isEmpty { note(seen) }
             unnamed.clear()
             unnamed.writeBytes(tail)
@@ -172,6 +179,31 @@ extension ClientConnection {
             backend.exchange.expect(.parse, statement, name: name[0])
             backend.prepare(statement)
         }
+        return true
+    }
+
+    /// Drivers give up statements in the extended protocol too (psycopg 3 up to 3.1.9 does). The order has its place among other messages, which only
+    /// the server keeps: it is told to give up a statement that is there for nothing else. False if the order is not about what is kept here.
+    private func parseDeallocation(_ tail: ByteBufferView, _ backend: BackendConnection) -> Bool {
+        switch Deallocation(parsing: String(decoding: tail.prefix { $0 != 0 }, as: UTF8.self)) {
+        case .statement(let name):
+            guard statements[name] != nil || own?.statements[name] != nil else { return false }
+            statements[name] = nil
+            own?.statements[name] = nil
+        case .statements:
+            guard !isPinned else { return false }
+            statements = [:]
+            own?.statements = [:]
+        case .session, nil: return false
+        }
+        own?.statements[""] = nil
+        var writer = WireWriter()
+        let text = "DEALLOCATE \"\(backend.prepareForNothing())\""
+        FrontendMessage.parse(.init(query: Array(text.utf8))).encode(into: &writer)
+        unnamed.clear()
+        unnamedIsThere = true
+        backend.exchange.expect(.parse)
+        backend.write(ByteBuffer(bytes: writer.bytes))
         return true
     }
 

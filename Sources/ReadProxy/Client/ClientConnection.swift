@@ -330,11 +330,13 @@ final class ClientConnection: ChannelDuplexHandler {
         guard let backend else { return }
         if isRunningAgain {
             isRunningAgain = false
+            // Statements before the one that failed may have set something, which nobody has asked for yet.
+            if touchesSettings { backend.isSuspect = true }
             giveBack()
             return runAgain(avoiding: backend.node)
         }
-        guard backend.exchange.status == .idle else {
-            // What is open now can't be begun anew elsewhere.
+        guard backend.exchange.isSettled else {
+            // What is open now, a transaction or a batch, can't be begun anew elsewhere.
             replay = nil
             return
         }
@@ -515,7 +517,7 @@ final class ClientConnection: ChannelDuplexHandler {
         }
         guard let backend, !backend.exchange.isEmpty, let key = backend.cancelKey else { return }
         // The signal may come late, and then hits what runs next: nobody else may be that.
-        if !isPinned, loop.configuration.pooling == .transaction { backend.isSuspect = true }
+        backend.isSuspect = true
         loop.sendCancel(key, to: backend.node)
     }
 

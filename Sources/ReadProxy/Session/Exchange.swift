@@ -2,7 +2,8 @@ import PostgresWire
 
 /// What a backend still owes, in order, and the walk over what it sends. Touches no bytes but those it is shown.
 ///
-/// A backend may be handed on only when ``isSettled`` holds: nothing is owed, no message is cut, no transaction is open. Whatever
+/// A backend may be handed on only when ``isSettled`` holds: nothing is owed, no message is cut, no transaction is open, and no batch either:
+/// between a message of the extended protocol and its Sync the server has portals of the client's, or waits for that Sync after an error. Whatever
 /// comes that is not owed is a fault, and the connection is not used again.
 ///
 /// Owner: one backend connection.
@@ -65,6 +66,10 @@ struct Exchange {
     /// Bytes of the current message that have not come yet; it is passed on in pieces.
     private var streaming = 0
     private(set) var status = BackendMessage.TransactionStatus.idle
+    /// Messages of the extended protocol have no Sync behind them yet.
+    private var isInBatch = false
+    /// After an error the server reads nothing before the next Sync, which has not been sent yet.
+    private(set) var skipsToSync = false
     /// What was skipped because of the last error.
     private(set) var skipped: [Expected] = []
 
@@ -72,7 +77,7 @@ struct Exchange {
     private static let wholeBytes = 16 << 20
 
     var isEmpty: Bool { head == queue.count }
-    var isSettled: Bool { isEmpty && streaming == 0 && status == .idle }
+    var isSettled: Bool { isEmpty && streaming == 0 && status == .idle && !isInBatch && !skipsToSync }
 
     /// The server will say that it is ready, without anything more from the client.
     var endsInReady: Bool {
@@ -80,12 +85,22 @@ struct Exchange {
         return last.kind == .query || last.kind == .sync
     }
 
+    /// To be called for each message that is sent; none but Sync is, as long as ``skipsToSync`` holds.
     mutating func expect(
         _ kind: Kind,
         _ statement: PreparedStatement? = nil,
         name: String? = nil,
         reply: [UInt8]? = nil
     ) {
+        switch kind {
+        case .sync:
+            isInBatch = false
+            skipsToSync = false
+        case .query, .ownQuery: isInBatch = false
+        case .parse, .ownParse, .knownParse, .bind, .describe, .execute, .closeStatement, .given, .refused, .closePortal,
+            .ownClose:
+            isInBatch = true
+        }
         queue.append(Expected(kind: kind, statement: statement, name: name, reply: reply))
     }
 
@@ -152,7 +167,11 @@ struct Exchange {
         case BackendTag.error:
             skipped.removeAll(keepingCapacity: true)
             if next == .ownQuery { return .own(tag: tag, body) }
-            while let kind = next, kind != .query, kind != .sync, kind != .ownQuery { skipped.append(pop()) }
+            if let kind = next, kind != .query, kind != .sync {
+                // Simple queries too.
+                while let kind = next, kind != .sync { skipped.append(pop()) }
+                skipsToSync = isEmpty
+            }
             return .error(body)
         default: break
         }

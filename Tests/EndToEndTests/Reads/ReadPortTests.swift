@@ -11,15 +11,15 @@ import Testing
 
 @Suite(.serialized)
 final class ReadPortTests {
-    private let yard: Yard
-    private let password: String
+    let yard: Yard
+    let password: String
 
     init() throws {
         yard = try ReadYard.shared.get()
         password = try String(contentsOfFile: "\(yard.directory)/reader", encoding: .utf8)
     }
 
-    private func client(_ more: [StartupMessage.Parameter] = [], version: ProtocolVersion = .oldest) throws
+    func client(_ more: [StartupMessage.Parameter] = [], version: ProtocolVersion = .oldest) throws
         -> WireClient
     {
         let client = try WireClient(port: yard.readPort)
@@ -27,7 +27,7 @@ final class ReadPortTests {
         return client
     }
 
-    private var environment: [String: String] {
+    var environment: [String: String] {
         [
             "PGHOST": "127.0.0.1", "PGPORT": "\(yard.readPort)", "PGUSER": "apm_reader", "PGPASSWORD": password,
             "PGDATABASE": Yard.database,
@@ -35,7 +35,7 @@ final class ReadPortTests {
     }
 
     /// Standard output and standard error together, and the status.
-    private func run(_ program: String, _ arguments: [String]) throws -> (status: Int32, text: String) {
+    func run(_ program: String, _ arguments: [String]) throws -> (status: Int32, text: String) {
         let output = Pipe()
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
@@ -105,7 +105,7 @@ final class ReadPortTests {
         #expect(try WireClient.rows(of: try client.untilReady()).count == 1)
     }
 
-    private func sleepers() throws -> Int {
+    func sleepers() throws -> Int {
         try yard.cluster.nodes.map { node in
             Int(
                 try node.execute(
@@ -236,6 +236,35 @@ final class ReadPortTests {
             let report = #expect(throws: Report.self) { try WireClient.rows(of: try client.untilReady()) }
             #expect(report?.code == "26000")
         }
+    }
+
+    /// And the same text can be prepared anew, by this client and by others.
+    @Test(arguments: ["DEALLOCATE s", "DEALLOCATE ALL"])
+    func statementsAreDeallocatedInTheExtendedProtocolToo(text: String) throws {
+        let client = try client()
+        for _ in 0..<20 {
+            try client.send(.parse(.init(name: "s", query: Array("SELECT 5".utf8))), .sync)
+            _ = try WireClient.rows(of: try client.untilReady())
+            try client.send(
+                .parse(.init(query: Array(text.utf8))),
+                .bind(.init()),
+                .describe(.portal, name: ""),
+                .execute(portal: "", rows: 0),
+                .sync
+            )
+            #expect(
+                try client.untilReady() == [
+                    .parseComplete, .bindComplete, .noData, .commandComplete(tag: "DEALLOCATE"), .readyForQuery(.idle),
+                ]
+            )
+            try client.send(.bind(.init(statement: "s")), .sync)
+            let report = #expect(throws: Report.self) { try WireClient.rows(of: try client.untilReady()) }
+            #expect(report?.code == "26000")
+        }
+        // It was not pinned for that.
+        try client.send(.parse(.init(name: "s", query: Array("SELECT 5".utf8))), .bind(.init(statement: "s")))
+        try client.send(.execute(portal: "", rows: 0), .sync)
+        #expect(try WireClient.rows(of: try client.untilReady()) == [["5"]])
     }
 
     @Test
@@ -370,6 +399,55 @@ final class ReadPortTests {
             .sync
         )
         #expect(try WireClient.rows(of: try client.untilReady()) == [["2"]])
+    }
+
+    /// Flush without Sync leaves the batch open: the backend, with the client's portals, is nobody else's meanwhile.
+    @Test
+    func aBatchKeepsItsBackendUpToTheSync() throws {
+        let clients = try (0..<8).map { _ in try client() }
+        for (number, client) in clients.enumerated() {
+            try client.send(
+                .parse(.init(query: Array("SELECT '\(number)', g FROM generate_series(1, 4) g".utf8))),
+                .bind(.init()),
+                .execute(portal: "", rows: 2),
+                .flush
+            )
+            for _ in 0..<4 { _ = try client.next() }
+        }
+        let stranger = try client()
+        for _ in 0..<20 {
+            try stranger.send(.execute(portal: "", rows: 0), .sync)
+            let report = #expect(throws: Report.self) { try WireClient.rows(of: try stranger.untilReady()) }
+            #expect(report?.code == "34000")
+        }
+        for (number, client) in clients.enumerated() {
+            try client.send(.execute(portal: "", rows: 0), .sync)
+            let rows = try WireClient.rows(of: try client.untilReady())
+            #expect(rows == [["\(number)", "3"], ["\(number)", "4"]])
+        }
+    }
+
+    /// Whoever asks on after an error, without a Sync, is answered behind the Sync; and nobody else waits for that.
+    @Test
+    func anErrorBehindAFlushSkipsToTheSync() throws {
+        let clients = try (0..<8).map { _ in try client() }
+        for client in clients {
+            try client.send(.parse(.init(query: Array("SELECT nonsense FROM nowhere".utf8))), .flush)
+            guard case .error = try client.next() else { throw YardFault("no error") }
+        }
+        for _ in 0..<20 { #expect(try self.client().query("SELECT 1") == [["1"]]) }
+        for client in clients {
+            try client.send(
+                .parse(.init(name: "skipped", query: Array("SELECT 2".utf8))),
+                .query(Array("SELECT 3".utf8)),
+                .sync
+            )
+            #expect(try client.untilReady() == [.readyForQuery(.idle)])
+            try client.send(.bind(.init(statement: "skipped")), .sync)
+            let report = #expect(throws: Report.self) { try WireClient.rows(of: try client.untilReady()) }
+            #expect(report?.code == "26000")
+            #expect(try client.query("SELECT 4") == [["4"]])
+        }
     }
 
     @Test

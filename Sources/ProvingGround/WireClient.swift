@@ -1,21 +1,20 @@
-import Foundation
 import Glibc
-import PostgresWire
+package import PostgresWire
 
 /// A client of the wire protocol that blocks, and that can be told to send anything. Owner: one thread.
-final class WireClient {
-    struct Failure: Error, CustomStringConvertible {
-        var description: String
+package final class WireClient {
+    package struct Failure: Error, CustomStringConvertible {
+        package var description: String
     }
 
     private let descriptor: Int32
     private var received: [UInt8] = []
-    private(set) var key: CancelKey?
-    private(set) var parameters: [String: String] = [:]
+    package private(set) var key: CancelKey?
+    package private(set) var parameters: [String: String] = [:]
     /// What the server chose in place of the version that was asked for.
-    private(set) var negotiated: BackendMessage?
+    package private(set) var negotiated: BackendMessage?
 
-    init(port: Int) throws {
+    package init(port: Int) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var patience = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
@@ -38,7 +37,13 @@ final class WireClient {
         Glibc.close(descriptor)
     }
 
-    func send(_ bytes: [UInt8]) throws {
+    /// A send that makes no headway for so long fails.
+    package func limitSending(to seconds: Int) {
+        var patience = timeval(tv_sec: seconds, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    package func send(_ bytes: [UInt8]) throws {
         var left = bytes[...]
         while !left.isEmpty {
             let sent = left.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
@@ -47,13 +52,13 @@ final class WireClient {
         }
     }
 
-    func send(_ packet: StartupPacket) throws {
+    package func send(_ packet: StartupPacket) throws {
         var writer = WireWriter()
         packet.encode(into: &writer)
         try send(writer.bytes)
     }
 
-    func send(_ messages: FrontendMessage...) throws {
+    package func send(_ messages: FrontendMessage...) throws {
         var writer = WireWriter()
         for message in messages { message.encode(into: &writer) }
         try send(writer.bytes)
@@ -69,7 +74,7 @@ final class WireClient {
     }
 
     /// A byte that is no message: the answer to a question for encryption.
-    func byte() throws -> UInt8? {
+    package func byte() throws -> UInt8? {
         while received.isEmpty {
             guard try fill() else { return nil }
         }
@@ -77,7 +82,7 @@ final class WireClient {
     }
 
     /// Nil at the end of the connection.
-    func next() throws -> BackendMessage? {
+    package func next() throws -> BackendMessage? {
         while true {
             let header = try received.withUnsafeBytes { try MessageHeader.read($0, at: 0) }
             if let header, received.count >= header.messageBytes {
@@ -92,7 +97,7 @@ final class WireClient {
     }
 
     /// Everything up to ReadyForQuery, that included. Throws the report of one that ends the connection.
-    func untilReady() throws -> [BackendMessage] {
+    package func untilReady() throws -> [BackendMessage] {
         var messages: [BackendMessage] = []
         while let message = try next() {
             messages.append(message)
@@ -106,7 +111,7 @@ final class WireClient {
         throw Failure(description: "the connection ended behind \(messages)")
     }
 
-    func login(
+    package func login(
         user: String,
         password: String,
         database: String = "apm",
@@ -136,12 +141,12 @@ final class WireClient {
     }
 
     /// The rows of a simple query, as texts. Throws the server's report.
-    func query(_ text: String) throws -> [[String?]] {
+    package func query(_ text: String) throws -> [[String?]] {
         try send(.query(Array(text.utf8)))
         return try Self.rows(of: try untilReady())
     }
 
-    static func rows(of messages: [BackendMessage]) throws -> [[String?]] {
+    package static func rows(of messages: [BackendMessage]) throws -> [[String?]] {
         var rows: [[String?]] = []
         for message in messages {
             if case .dataRow(let values) = message {
