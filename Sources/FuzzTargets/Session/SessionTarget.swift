@@ -95,6 +95,8 @@ private final class SessionStage {
                 tls: .disable
             )
         )
+        // Those who find no backend are refused one query after another.
+        configuration.wait = .milliseconds(300)
         configuration.pooling = flags & 1 == 0 ? .transaction : .session
         configuration.poolSize = isSmall ? 1 : 2
         configuration.policy = ReadChoice.Policy(lastResort: .primary, overdue: isSmall ? .error : .stale)
@@ -280,9 +282,11 @@ private final class SessionStage {
 
     // MARK: - The end
 
-    /// Lets everybody do what they have to do.
-    func settle() throws(Finding) {
-        for _ in 0..<60 {
+    /// Lets everybody do what they have to do, for some seconds, and on until all is answered that these have asked.
+    func settle(for probed: [ScriptedReader] = []) throws(Finding) {
+        for turn in 0..<5000 {
+            let waiting = probed.contains { $0.channel.isActive && $0.readies < $0.owed && !$0.mixesProtocols }
+            guard turn < 60 || waiting else { break }
             for reader in readers { try toPort(reader, Self.portion) }
             loop.run()
             try collect()
@@ -311,7 +315,7 @@ private final class SessionStage {
         let isServed = isServed
         let probed = readers.filter { $0.channel.isActive && $0.isIn && !$0.isWild && isServed }
         for reader in probed { reader.askLast() }
-        try settle()
+        try settle(for: probed)
         for reader in probed where reader.channel.isActive && !reader.hasCancelled {
             // Those that keep their backend may leave none for the others.
             try promise(reader.isAnswered || reader.isRefused, "\(reader.mark) has no answer to its last question")
