@@ -169,6 +169,12 @@ extension ClientConnection {
         if statement.traits.contains(.own) { return try parseOwn(message) }
         guard hasBackend(), let backend else { return false }
         remember(message)
+        if !isPinned, let known = self.statement(named: name[0], on: backend) {
+            // The server says that there is one of that name.
+            backend.exchange.expect(.parse, name: name[0])
+            backend.write(known.parse)
+            return true
+        }
         statements[name[0]] = statement
         own?.statements[name[0]] = nil
         if backend.knows(statement) {

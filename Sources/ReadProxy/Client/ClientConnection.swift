@@ -87,6 +87,8 @@ final class ClientConnection: ChannelDuplexHandler {
 
     // Prepared statements.
     var statements: [String: PreparedStatement] = [:]
+    /// Those of when the lease began, to begin with again elsewhere.
+    private var statementsBefore: [String: PreparedStatement] = [:]
     /// The client's unnamed statement: what it sent behind the name; empty if there is none.
     var unnamed = ByteBuffer()
     /// The backend's unnamed statement is this client's.
@@ -236,6 +238,7 @@ final class ClientConnection: ChannelDuplexHandler {
         sawFatal = false
         unnamedIsThere = false
         touchesSettings = false
+        statementsBefore = statements
         replay?.clear()
         if replay == nil { replay = ByteBuffer() }
         guard backend.settings !== settings else {
@@ -332,7 +335,9 @@ final class ClientConnection: ChannelDuplexHandler {
             isRunningAgain = false
             // Statements before the one that failed may have set something, which nobody has asked for yet.
             if touchesSettings { backend.isSuspect = true }
+            let before = statementsBefore
             giveBack()
+            statementsBefore = before
             return runAgain(avoiding: backend.node)
         }
         guard backend.exchange.isSettled else {
@@ -395,6 +400,7 @@ final class ClientConnection: ChannelDuplexHandler {
     private func giveBack() {
         guard let backend else { return }
         self.backend = nil
+        statementsBefore = [:]
         // An idle client is to cost little.
         if let capacity = replay?.capacity, capacity > 4096 { replay = ByteBuffer() }
         loop.release(backend)
@@ -461,6 +467,7 @@ final class ClientConnection: ChannelDuplexHandler {
         attempts += 1
         loop.instruments.reruns.add()
         avoidedNode = node
+        statements = statementsBefore
         var input = replay ?? ByteBuffer()
         input.writeImmutableBuffer(held)
         held = input
