@@ -73,6 +73,12 @@ package final class WireClient {
         return count > 0
     }
 
+    /// Gives the other end time to answer; what it has sent by then is kept.
+    package func wait(milliseconds: Int32) throws {
+        var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        if Glibc.poll(&poll, 1, milliseconds) > 0 { _ = try fill() }
+    }
+
     /// A byte that is no message: the answer to a question for encryption.
     package func byte() throws -> UInt8? {
         while received.isEmpty {

@@ -8,8 +8,8 @@ import Testing
 extension ReadPortTests {
     /// PostgreSQL manual, "Handling Query Conflicts": with no delay allowed, a clean-up on the primary ends the statements on a replica that could see
     /// what it cleans up.
-    @Test
-    func aStatementThatConflictsWithRecoveryIsRunElsewhere() throws {
+    @Test(arguments: [false, true])
+    func aStatementThatConflictsWithRecoveryIsRunElsewhere(isPrepared: Bool) throws {
         let replicas = yard.cluster.nodes.filter { $0.isReplica }
         for node in replicas {
             _ = try node.execute("ALTER SYSTEM SET max_standby_streaming_delay = 0")
@@ -29,7 +29,23 @@ extension ReadPortTests {
         let conflicts = try conflicts(on: replicas)
 
         let client = try client()
-        try client.send(.query(Array("SELECT count(*) FROM conflict, pg_sleep(3)".utf8)))
+        let text = Array("SELECT count(*) FROM conflict, pg_sleep(3)".utf8)
+        if isPrepared {
+            // A name that is given, and one that is taken away, within what is run again.
+            try client.send(.parse(.init(name: "old", query: Array("SELECT 1".utf8))), .sync)
+            _ = try client.untilReady()
+            try client.send(
+                .parse(.init(query: Array("DEALLOCATE old".utf8))),
+                .bind(.init()),
+                .execute(portal: "", rows: 0),
+                .parse(.init(name: "new", query: text)),
+                .bind(.init(statement: "new")),
+                .execute(portal: "", rows: 0),
+                .sync
+            )
+        } else {
+            try client.send(.query(text))
+        }
         try waitUntil("the statement runs", within: 10) { try self.sleepers() == 1 }
         try yard.query("DELETE FROM conflict WHERE g <= 400")
         try yard.query("VACUUM conflict")
