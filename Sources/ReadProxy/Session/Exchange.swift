@@ -97,7 +97,8 @@ struct Exchange {
             isInBatch = false
             skipsToSync = false
         case .query, .ownQuery: isInBatch = false
-        case .parse, .ownParse, .knownParse, .bind, .describe, .execute, .closeStatement, .given, .refused, .closePortal,
+        case .parse, .ownParse, .knownParse, .bind, .describe, .execute, .closeStatement, .given, .refused,
+            .closePortal,
             .ownClose:
             isInBatch = true
         }
