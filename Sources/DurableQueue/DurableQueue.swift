@@ -44,14 +44,11 @@ package final class DurableQueue: Sendable {
     }
 
     /// Opens the queue directory, making it if need be, and starts the lanes' threads. Reads the tails, not the backlog.
-    ///
-    /// - Parameter files: nil for those of the system.
     package static func open(
         _ configuration: QueueConfiguration,
-        log: Logger,
-        files: (any FileSystem)? = nil
+        log: Logger
     ) throws(QueueFault) -> DurableQueue {
-        let queue = try QueueOpening(configuration, log: log, files: files).open()
+        let queue = try QueueOpening(configuration, log: log).open()
         queue.housekeeper.attach(queue)
         return queue
     }
