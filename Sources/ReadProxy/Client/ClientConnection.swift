@@ -485,13 +485,12 @@ final class ClientConnection: ChannelDuplexHandler {
         isRunningAgain = false
         pause = .none
         switch phase {
-        case .welcoming where attempts < Self.mostAttempts:
+        case .welcoming where hasNotBegun:
             attempts += 1
             avoidedNode = backend.node
             if hasBackend() { proceed() }
         case .open where mayRunAgain: runAgain(avoiding: backend.node)
-        // It has only just begun, and nothing was sent.
-        case .open where !hasAnswered && replay?.readableBytes == 0 && attempts < Self.mostAttempts && !isPinned:
+        case .open where hasNotBegun:
             attempts += 1
             avoidedNode = backend.node
             process()
@@ -501,18 +500,26 @@ final class ClientConnection: ChannelDuplexHandler {
         }
     }
 
+    /// It has a backend, and nothing of its own was sent there: the settings come first.
+    private var hasNotBegun: Bool {
+        switch phase {
+        case .welcoming: attempts < Self.mostAttempts
+        case .open: !hasAnswered && replay?.readableBytes == 0 && attempts < Self.mostAttempts && !isPinned
+        case .greeting, .login, .closed: false
+        }
+    }
+
     /// Nothing is heard of the node any more, and another one could run the statement.
     func leaveNode() {
-        guard let backend, mayRunAgain, !backend.exchange.isEmpty else { return }
-        self.backend = nil
+        guard let backend, isWaiting(for: backend.node) else { return }
         backend.close()
         loop.lost(backend)
-        runAgain(avoiding: backend.node)
+        lost(backend, Report(.fatal, "08006", "the node does not answer"))
     }
 
     func isWaiting(for node: Int) -> Bool {
         guard let backend, backend.node == node else { return false }
-        return mayRunAgain && !backend.exchange.isEmpty
+        return (mayRunAgain || hasNotBegun) && !backend.exchange.isEmpty
     }
 
     /// A cancel request with this client's key came.

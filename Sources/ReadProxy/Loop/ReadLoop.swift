@@ -168,7 +168,11 @@ final class ReadLoop: @unchecked Sendable {
             var nodes = pools.map(\.candidate)
             nodes[index].standing = .away
             let choice = ReadChoice.of(nodes, policy: configuration.policy, turn: turn, isLate: false)
-            if case .node = choice { client.leaveNode() }
+            switch choice {
+            // Waiting for a connection that others use is better than waiting for a node that says nothing.
+            case .node, .wait(.full): client.leaveNode()
+            case .wait(.floor), .wait(.nobody), .refuse: break
+            }
         }
     }
 

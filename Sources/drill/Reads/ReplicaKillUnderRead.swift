@@ -28,8 +28,8 @@ struct ReplicaKillUnderRead: ParsableCommand {
                 if hang {
                     replica.pause()
                     defer { replica.resume() }
-                    try waitUntil("the proxy says that \(replica.name) is away", within: 60) {
-                        try reading.exercise.status().state(of: replica.address) == "away"
+                    try waitUntil("the proxy says that \(replica.name) hangs", within: 60) {
+                        try reading.exercise.status().state(of: replica.address) == "hung"
                     }
                     try reading.awaitReads()
                 } else {

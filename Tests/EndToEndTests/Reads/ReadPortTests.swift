@@ -652,6 +652,20 @@ final class ReadPortTests {
         }
     }
 
+    /// Settings are put on a backend before its client's first statement there: whoever waits for that leaves a node that hangs, too.
+    @Test
+    func whoHasOtherSettingsLeavesAReplicaThatHangs() throws {
+        let replica = try #require(yard.cluster.replicas.last)
+        let clients = try (0..<24).map { try client([.init("application_name", "hang-\($0)")]) }
+        for client in clients { #expect(try client.query("SELECT 1") == [["1"]]) }
+        replica.pause()
+        defer { replica.resume() }
+        for client in clients { try client.send(.query(Array("SHOW application_name".utf8))) }
+        for (number, client) in clients.enumerated() {
+            #expect(try WireClient.rows(of: try client.untilReady()) == [["hang-\(number)"]])
+        }
+    }
+
     /// Each round writes an event over HTTP and reads it by its receipt.
     @Test
     func oneReadsOnesOwnWrites() throws {
