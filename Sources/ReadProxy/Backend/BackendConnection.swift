@@ -275,7 +275,6 @@ final class BackendConnection: ChannelDuplexHandler {
         } else {
             client?.receive(expected.kind == .knownParse ? Self.parseComplete : Self.closeComplete)
         }
-        client?.happened(expected)
     }
 
     /// Prepares a statement that nobody is going to use, and returns its name.

@@ -169,12 +169,6 @@ extension ClientConnection {
         if statement.traits.contains(.own) { return try parseOwn(message) }
         guard hasBackend(), let backend else { return false }
         remember(message)
-        if !isPinned, let known = self.statement(named: name[0], on: backend) {
-            // The server says that there is one of that name.
-            backend.exchange.expect(.parse, name: name[0])
-            backend.write(known.parse)
-            return true
-        }
         statements[name[0]] = statement
         own?.statements[name[0]] = nil
         if backend.knows(statement) {
@@ -279,7 +273,12 @@ extension ClientConnection {
         guard target == .statement else { return pass(message, expecting: .closePortal) }
         guard hasBackend(), let backend else { return false }
         remember(message)
-        backend.exchange.expect(.closeStatement, name.isEmpty ? nil : statements[name], name: name)
+        // From here on, as for the server: the next Parse of the name may be behind it already.
+        backend.exchange.expect(.closeStatement, statements.removeValue(forKey: name), name: name)
+        if name.isEmpty {
+            unnamed.clear()
+            unnamedIsThere = false
+        }
         backend.answerOwn(to: self)
         return true
     }
@@ -318,17 +317,6 @@ extension ClientConnection {
 
     // MARK: What came of it
 
-    /// An answer of ours was given.
-    func happened(_ expected: Exchange.Expected) {
-        guard expected.kind == .closeStatement, let name = expected.name else { return }
-        if name.isEmpty {
-            unnamed.clear()
-            unnamedIsThere = false
-        } else if let statement = expected.statement, statements[name] === statement {
-            statements[name] = nil
-        }
-    }
-
     /// The server has skipped something because of an error before it, or refused it.
     func didNotHappen(_ expected: Exchange.Expected) {
         switch expected.kind {
@@ -340,8 +328,9 @@ extension ClientConnection {
             }
         case .ownParse: if expected.statement == nil { unnamedIsThere = false }
         case .given: if let name = expected.name { own?.statements[name] = nil }
-        case .query, .ownQuery, .bind, .describe, .execute, .closeStatement, .refused, .closePortal, .ownClose, .sync:
-            break
+        case .closeStatement:
+            if let name = expected.name, statements[name] == nil { statements[name] = expected.statement }
+        case .query, .ownQuery, .bind, .describe, .execute, .refused, .closePortal, .ownClose, .sync: break
         }
     }
 

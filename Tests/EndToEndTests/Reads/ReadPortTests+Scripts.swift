@@ -159,9 +159,19 @@ extension ReadPortTests {
                 query("SELECT 1")
             ),
             Script(
-                "a name is given twice",
+                "a name is given again once it is closed",
                 parse("SELECT 1", as: "s"),
+                .close(.statement, name: "s"),
                 parse("SELECT 2", as: "s"),
+                bind("s"),
+                all,
+                .sync
+            ),
+            Script(
+                "the same again once it is closed",
+                parse("SELECT 1", as: "s"),
+                .close(.statement, name: "s"),
+                parse("SELECT 1", as: "s"),
                 bind("s"),
                 all,
                 .sync,
@@ -170,10 +180,22 @@ extension ReadPortTests {
                 .sync
             ),
             Script(
-                "a name is given again once it is closed",
+                "the unnamed one again once it is closed",
+                parse("SELECT 1"),
+                .close(.statement, name: ""),
+                parse("SELECT 2"),
+                .sync,
+                bind(),
+                all,
+                .sync
+            ),
+            Script(
+                "closed behind an error, and so not closed",
                 parse("SELECT 1", as: "s"),
+                .sync,
+                parse("SELECT nonsense"),
                 .close(.statement, name: "s"),
-                parse("SELECT 2", as: "s"),
+                .sync,
                 bind("s"),
                 all,
                 .sync
