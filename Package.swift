@@ -166,7 +166,11 @@ let package = Package(
         tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),
         tests(
             "ForebayRuntimeTests",
-            ["ForebayRuntime", "DurableQueue", "LibPQClient", "Delivery", "Topology", "IngestFormats", "Records", log]
+            [
+                "ForebayRuntime", "DurableQueue", "SegmentedLog", "LibPQClient", "Delivery", "Topology",
+                "IngestFormats",
+                "Records", log,
+            ]
         ),
         tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),
         tests("BenchTests", ["bench"]),

@@ -44,11 +44,14 @@ package final class DurableQueue: Sendable {
     }
 
     /// Opens the queue directory, making it if need be, and starts the lanes' threads. Reads the tails, not the backlog.
+    ///
+    /// - Parameter files: nil for those of the system.
     package static func open(
         _ configuration: QueueConfiguration,
-        log: Logger
+        log: Logger,
+        files: (any FileSystem)? = nil
     ) throws(QueueFault) -> DurableQueue {
-        let queue = try QueueOpening(configuration, log: log).open()
+        let queue = try QueueOpening(configuration, log: log, files: files).open()
         queue.housekeeper.attach(queue)
         return queue
     }

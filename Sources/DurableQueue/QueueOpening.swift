@@ -35,13 +35,13 @@ struct QueueOpening {
     private let fileSystem: any FileSystem
     private let log: Logger
 
-    init(_ configuration: QueueConfiguration, log: Logger) throws(QueueFault) {
+    init(_ configuration: QueueConfiguration, log: Logger, files: (any FileSystem)?) throws(QueueFault) {
         let faults = configuration.validate()
         guard faults.isEmpty else { throw .configuration(faults.joined(separator: "; ")) }
         self.configuration = configuration
         self.log = log
         directory = QueueDirectory(configuration.path)
-        fileSystem = POSIXFileSystem(syncLatency: metrics.syncLatency)
+        fileSystem = files ?? POSIXFileSystem(syncLatency: metrics.syncLatency)
     }
 
     func open() throws(QueueFault) -> DurableQueue {

@@ -24,7 +24,8 @@ package struct QueueAdoption: Sendable {
 
     private static let adopted = "ADOPTED"
     private static let adopting = "ADOPTING"
-    private static let reused = "REUSED."
+    /// What is known of where a lane's own rows end.
+    private static let marks = ["OPENED.", "REUSED."]
 
     /// - Parameter source: its path has to stay the same until the adoption is complete: an absolute one.
     package init(of source: QueueDirectory, by directory: QueueDirectory, on files: any FileSystem) {
@@ -159,7 +160,8 @@ package struct QueueAdoption: Sendable {
         try Self.onDisk { () throws(FileFault) in
             // A rename of the process before this one may not have lasted yet, nor what was found missing.
             try files.syncDirectory(source.lanes)
-            for name in try files.list(source.path) where name.hasPrefix(Self.reused) && !name.hasSuffix(".new") {
+            for name in try files.list(source.path)
+            where Self.marks.contains(where: name.hasPrefix) && !name.hasSuffix(".new") {
                 let bytes = try DurableFile.read("\(source.path)/\(name)", on: files) ?? []
                 try DurableFile.replace(name, in: directory.path, with: bytes, on: files)
             }

@@ -11,6 +11,9 @@ struct OldImage: ParsableCommand {
 
     @OptionGroup var options: DrillOptions
 
+    @Flag(help: "Kill the proxy on the old image before it can look at the ledger; then somebody has to decide.")
+    var killed = false
+
     func run() throws {
         try options.run("old-image", Yard.Plan()) { yard, pause in
             var fleets: [AgentFleet] = []
@@ -42,12 +45,33 @@ struct OldImage: ParsableCommand {
             try yard.startProxy()
             try yard.waitForIngest()
             try send("on the old image", milliseconds: 500...1000)
+            if killed {
+                yard.proxy?.crash()
+                try yard.startProxy()
+                try yard.waitForIngest()
+            }
             try yard.cluster.primary.start()
+            if killed { try decide(yard) }
             try send("after the claim", milliseconds: 1000...1500)
             try yard.waitForDrain(within: 300)
             let identity = try capture("cat", ["\(yard.queueDirectory)/IDENTITY"])
             guard identity != before else { throw YardFault("the queue kept its id, and with it the used offsets") }
             return try fleets[3].count(after: Array(fleets.prefix(3)))
         }
+    }
+
+    /// The rows that the killed proxy took came after the image, which only this drill knows.
+    private func decide(_ yard: Yard) throws {
+        var old: [String] = []
+        try waitUntil("the status is there", within: 30) {
+            old = try yard.status()?.lanes.map(\.name) ?? []
+            return !old.isEmpty
+        }
+        try waitUntil("the lanes are held", within: 60) {
+            let lanes = try yard.status()?.lanes.filter { old.contains($0.name) } ?? []
+            return lanes.contains { $0.state.hasSuffix("held") }
+                && lanes.allSatisfy { $0.state.hasSuffix("held") || $0.state.hasSuffix("retired") }
+        }
+        try capture("\(yard.programs)/forebay", ["lanes", "resume", "--replay", "--config", yard.configuration])
     }
 }

@@ -24,6 +24,7 @@ struct DrillTests {
         ["both-crash", "--rounds", "2"],
         ["soak", "--rounds", "10", "--count-every", "5", "--rate", "1500"],
         ["old-image"],
+        ["old-image", "--killed"],
         ["restore"],
         ["restore", "--by-itself"],
         ["adopt", "--rounds", "2"],

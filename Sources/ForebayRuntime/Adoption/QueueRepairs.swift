@@ -19,7 +19,8 @@ extension QueueWorkshop {
     /// What is wrong with the marks of a renewal, which have no remedy; nil if nothing is.
     package static func renewalComplaint(path: String) -> String? {
         do throws(FileFault) {
-            _ = try ReusedFile(directory: path).readAll()
+            _ = try LaneMarkFile(.reused, directory: path).readAll()
+            _ = try LaneMarkFile(.opened, directory: path).readAll()
             return nil
         } catch {
             return error.description

@@ -237,6 +237,17 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
         if isNews { log.error("\(reason)") }
     }
 
+    /// The ledger is ahead of what an earlier process found, and nobody can tell whether the rows that came in between are in the database.
+    func held(_ lane: LaneKey, inDoubtOf rows: ClosedRange<Offset>, ledger: Offset) {
+        let reason =
+            "the ledger stands at \(ledger), beyond what this queue had when it was opened: the disk is an old image; its positions \(rows.lowerBound) to "
+            + "\(rows.upperBound) (\(rows.rows) rows) were either in the image, and are in the database, or came since, and are not: "
+            + "forebay lanes resume --skip for the first, --replay for the second"
+        if setFault(reason, state: "held", of: lane) {
+            log.critical("the lane is held: \(reason)", metadata: ["lane": "\(lane)"])
+        }
+    }
+
     private func held(_ hold: Hold, _ lane: LaneKey, _ log: Logger) {
         let reason =
             switch hold {

@@ -133,7 +133,7 @@ final class LaneWorker: Sendable {
             source: source,
             destination: destination,
             deadLetters: surroundings.deadLetters,
-            observer: ClaimHerald(destination, journal: surroundings.journal, claimed: surroundings.claimed),
+            observer: ClaimHerald(destination, source, surroundings),
             clock: clock,
             settings: surroundings.settings
         )
@@ -150,7 +150,10 @@ final class LaneWorker: Sendable {
             if orders.isStopping { delivery.stop() }
             if orders.triesParked { delivery.tryParkedStreams() }
             if orders.doorIsOpen { delivery.doorIsOpen() }
-            if let (order, system) = orders.order { delivery.resume(order, in: system) }
+            if let (order, system) = orders.order {
+                surroundings.renewal.decide(key, order)
+                delivery.resume(order, in: system)
+            }
             if orders.hasOtherPrimary { delivery.primaryChanged() }
             let durable = source.durable
             switch delivery.step(awaited: orders.awaited, horizon: surroundings.horizon(key)) {
@@ -158,10 +161,6 @@ final class LaneWorker: Sendable {
             case .waitForData(let until):
                 let pause = until.map { $0 - clock.now } ?? .seconds(60)
                 _ = reader.waitForData(after: durable, within: pause)
-            case .held(.ledgerAhead(_, let known), let until):
-                source.mark = known
-                surroundings.renewal.ask(key, known: known)
-                pause(until: until, clock)
             case .sleep(let until), .held(_, let until): pause(until: until, clock)
             case .stopped: break loop
             }
@@ -175,22 +174,31 @@ final class LaneWorker: Sendable {
     }
 }
 
-/// Takes claims to the other lanes, and everything to the journal.
+/// Takes claims to the other lanes and to the renewal, and everything to the journal.
 private final class ClaimHerald: DeliveryObserver {
     private let destination: LedgerDestination
-    private let journal: DeliveryJournal
-    private let claimed: @Sendable (LaneKey) -> Void
+    private let source: LaneSource
+    private let surroundings: LaneWorker.Surroundings
 
-    init(_ destination: LedgerDestination, journal: DeliveryJournal, claimed: @escaping @Sendable (LaneKey) -> Void) {
+    init(_ destination: LedgerDestination, _ source: LaneSource, _ surroundings: LaneWorker.Surroundings) {
         self.destination = destination
-        self.journal = journal
-        self.claimed = claimed
+        self.source = source
+        self.surroundings = surroundings
     }
 
     func observe(_ event: DeliveryEvent, of lane: LaneKey) {
+        let (journal, renewal) = (surroundings.journal, surroundings.renewal)
+        if case .held(.ledgerAhead(let ledger, let known)) = event {
+            source.mark = known
+            if let rows = renewal.ask(lane, known: known) {
+                return journal.held(lane, inDoubtOf: rows, ledger: ledger)
+            }
+        }
         journal.observe(event, of: lane)
         guard case .claimed = event else { return }
+        // Before anything behind the mark is sent.
+        if renewal.verified(lane) { source.mark = nil }
         journal.connected(lane, by: destination.choice)
-        claimed(lane)
+        surroundings.claimed(lane)
     }
 }

@@ -8,19 +8,36 @@ import Synchronization
 /// Takes the rows of a lane whose offsets were used before into the queue again, under another queue id: the case *ahead* of "Failover and restore" in
 /// `Delivery`, whose four steps these are. On a thread of its own.
 final class Renewal: Sendable {
+    /// What is known of where a lane's own rows end. A lane without one may deliver all that it has.
+    private enum Mark {
+        /// No claim has compared the ledger with the queue since an opening, at which the lane ended at `known`; the opening of this process found it ending at `end`,
+        /// which is more if processes in between took rows without ever getting to a claim. Gone with a claim at or below `known`; beyond it, to `doubtful` if there
+        /// are such rows, else to `reused`.
+        case opened(known: Offset, end: Offset)
+        /// The disk is an old image, and nobody can tell whether the rows between the two were in the image or came since. To `reused` by order.
+        case doubtful(known: Offset, end: Offset)
+        /// The rows after it have used offsets, and are taken into the queue again.
+        case reused(known: Offset)
+
+        var known: Offset {
+            switch self {
+            case .opened(let known, _), .doubtful(let known, _), .reused(let known): known
+            }
+        }
+    }
+
     private struct State {
         var isStopping = false
-        /// The last offset of each lane that is not new; from the lanes' files, and from the claims that found the ledger ahead.
-        var marks: [LaneKey: Offset] = [:]
+        var marks: [LaneKey: Mark] = [:]
         /// In the order of asking.
         var waiting: [LaneKey] = []
-        var asked: Set<LaneKey> = []
     }
 
     private let queue: DurableQueue
     private let intake: LetterIntake
     private let journal: DeliveryJournal
-    private let file: ReusedFile
+    private let opened: LaneMarkFile
+    private let reused: LaneMarkFile
     private let log: Logger
     private let state = Monitor(State())
     private let thread = Mutex<OwnedThread?>(nil)
@@ -29,30 +46,112 @@ final class Renewal: Sendable {
     private static let rows = 20_000
     private static let bytes = 8 << 20
 
-    init(_ queue: DurableQueue, journal: DeliveryJournal, log: Logger) throws(FileFault) {
+    /// Notes, lasting, where the lanes end. Before anything is accepted.
+    init(
+        _ queue: DurableQueue,
+        journal: DeliveryJournal,
+        log: Logger,
+        files: any FileSystem = POSIXFileSystem()
+    ) throws(FileFault) {
         self.queue = queue
         self.journal = journal
         self.log = log
         intake = LetterIntake(queue)
-        file = ReusedFile(directory: queue.directory.path)
-        let marks = try file.readAll()
-        state.withLock { $0.marks = marks }
-        for (lane, known) in marks {
+        opened = LaneMarkFile(.opened, directory: queue.directory.path, files: files)
+        reused = LaneMarkFile(.reused, directory: queue.directory.path, files: files)
+        var marks: [LaneKey: Mark] = [:]
+        for (lane, known) in try reused.readAll() {
+            marks[lane] = .reused(known: known)
             log.warning(
                 "rows of this lane have offsets that were used before; they are being taken into the queue again",
                 metadata: ["lane": "\(lane)", "after": "\(known)"]
             )
         }
+        let noted = try opened.readAll()
+        for progress in queue.lanes.all.compactMap({ queue.progress(of: $0) }) where marks[progress.key] == nil {
+            let known = noted[progress.key] ?? progress.durable
+            marks[progress.key] = .opened(known: min(known, progress.durable), end: progress.durable)
+        }
+        state.withLock { $0.marks = marks }
+        note(marks.filter { noted[$0.key] == nil })
+        for lane in noted.keys where marks[lane] == nil { forget(lane) }
+    }
+
+    private func note(_ marks: [LaneKey: Mark]) {
+        for case (let lane, .opened(let known, _)) in marks {
+            do throws(FileFault) {
+                try opened.write(lane, known)
+            } catch {
+                // A full disk is to be drained, not to be waited for. What the file is for needs an old image and a crash besides.
+                log.error(
+                    "where a lane ends can't be noted",
+                    metadata: ["lane": "\(lane)", "reason": "\(error)"]
+                )
+            }
+        }
+    }
+
+    private func forget(_ lane: LaneKey) {
+        do throws(FileFault) {
+            try opened.remove(lane)
+        } catch {
+            // Should it be found again, the lane is held and somebody asked.
+            log.error(
+                "the note of where a lane ended can't be removed",
+                metadata: ["lane": "\(lane)", "reason": "\(error)"]
+            )
+        }
     }
 
     /// Where the rows of a lane end that may be delivered under its own queue id; nil if all may.
-    func mark(of lane: LaneKey) -> Offset? { state.withLock { $0.marks[lane] } }
+    func mark(of lane: LaneKey) -> Offset? { state.withLock { $0.marks[lane]?.known } }
 
-    /// The ledger of a lane is ahead of what was on disk at the opening. Returns at once.
-    func ask(_ lane: LaneKey, known: Offset) {
+    /// A claim found the ledger at or below the mark, so that every row is what its offset says. Returns when no crash can bring the mark back, and whether all rows may
+    /// be delivered from here on.
+    func verified(_ lane: LaneKey) -> Bool {
+        let isOpened = state.withLock { state in
+            switch state.marks[lane] {
+            case .opened, .doubtful: true
+            // After a failover: what was begun is carried through.
+            case .reused: false
+            case nil: false
+            }
+        }
+        guard isOpened else { return state.withLock { $0.marks[lane] == nil } }
+        forget(lane)
+        state.withLock { $0.marks[lane] = nil }
+        return true
+    }
+
+    /// The ledger of a lane is ahead of its mark. Returns at once; with the rows in doubt, if somebody has to decide first.
+    func ask(_ lane: LaneKey, known: Offset) -> ClosedRange<Offset>? {
+        var doubt: ClosedRange<Offset>?
         state.broadcast { state in
-            guard state.asked.insert(lane).inserted else { return }
-            state.marks[lane] = min(known, state.marks[lane] ?? known)
+            switch state.marks[lane] {
+            case .opened(let known, let end) where known < end, .doubtful(let known, let end):
+                state.marks[lane] = .doubtful(known: known, end: end)
+                doubt = known.advanced(by: 1)...end
+            case .opened(let known, _):
+                state.marks[lane] = .reused(known: known)
+                state.waiting.append(lane)
+            case .reused: break
+            case nil:
+                state.marks[lane] = .reused(known: known)
+                state.waiting.append(lane)
+            }
+        }
+        return doubt
+    }
+
+    /// By order, the rows in doubt came after the image (`replay`), and are taken into the queue again; or they were in it, and are in the database (`skip`).
+    func decide(_ lane: LaneKey, _ order: ClaimDecision.Order) {
+        state.broadcast { state in
+            guard case .doubtful(let known, let end) = state.marks[lane] else { return }
+            switch order {
+            case .hold: return
+            case .replay: state.marks[lane] = .reused(known: known)
+            case .skip: state.marks[lane] = .reused(known: end)
+            }
             state.waiting.append(lane)
         }
     }
@@ -67,8 +166,11 @@ final class Renewal: Sendable {
         let started = try OwnedThread(name: "renewal") { self.run(begin, retire) }
         thread.withLock { $0 = started }
         // What a process that was killed had begun.
-        let begun = state.withLock { $0.marks }
-        for (lane, known) in begun { ask(lane, known: known) }
+        state.broadcast { state in
+            for case (let lane, .reused) in state.marks where !state.waiting.contains(lane) {
+                state.waiting.append(lane)
+            }
+        }
     }
 
     func stop() {
@@ -84,7 +186,7 @@ final class Renewal: Sendable {
         while true {
             let next = state.wait { state, _ -> (lane: LaneKey, known: Offset)?? in
                 if state.isStopping { return .some(nil) }
-                guard let lane = state.waiting.first, let known = state.marks[lane] else { return nil }
+                guard let lane = state.waiting.first, let known = state.marks[lane]?.known else { return nil }
                 return (lane, known)
             }
             guard let next, let (lane, known) = next else { return }
@@ -104,7 +206,7 @@ final class Renewal: Sendable {
     }
 
     private func renew(_ lane: LaneKey, _ known: Offset, _ begin: () throws -> Void) throws {
-        try file.write(lane, known)
+        try reused.write(lane, known)
         if lane.queue == queue.id { _ = try queue.beginNewIdentity() }
         try begin()
         let rows = try carry(lane, known)
@@ -112,7 +214,9 @@ final class Renewal: Sendable {
         journal.retired(lane, at: end)
         queue.setCommitted(end, of: lane)
         queue.setReplicated(end, of: lane)
-        try file.remove(lane)
+        // In this order: alone, the first would make the lane a doubtful one.
+        try opened.remove(lane)
+        try reused.remove(lane)
         log.critical(
             "the queue's disk was an old image; rows accepted since are in the queue again under its new id",
             metadata: ["lane": "\(lane)", "after": "\(known)", "rows": "\(rows)", "queue": "\(queue.id)"]
