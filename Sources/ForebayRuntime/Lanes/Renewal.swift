@@ -16,12 +16,16 @@ final class Renewal: Sendable {
         case opened(known: Offset, end: Offset)
         /// The disk is an old image, and nobody can tell whether the rows between the two were in the image or came since. To `reused` by order.
         case doubtful(known: Offset, end: Offset)
-        /// The rows after it have used offsets, and are taken into the queue again.
+        /// The rows after it have used offsets, and are taken into the queue again. To `carried` when they are.
         case reused(known: Offset)
+        /// Every row is in the database or in other lanes. The lane is there until it is trimmed, and its ledger may be lower than its end.
+        case carried
 
+        /// Where the rows end that may be delivered under the lane's own queue id.
         var known: Offset {
             switch self {
             case .opened(let known, _), .doubtful(let known, _), .reused(let known): known
+            case .carried: .none
             }
         }
     }
@@ -60,7 +64,16 @@ final class Renewal: Sendable {
         opened = LaneMarkFile(.opened, directory: queue.directory.path, files: files)
         reused = LaneMarkFile(.reused, directory: queue.directory.path, files: files)
         var marks: [LaneKey: Mark] = [:]
+        var gone: Set<LaneKey> = []
         for (lane, known) in try reused.readAll() {
+            guard let progress = queue.progress(of: lane) else {
+                gone.insert(lane)
+                continue
+            }
+            if known >= progress.durable, lane.queue != queue.id {
+                marks[lane] = .carried
+                continue
+            }
             marks[lane] = .reused(known: known)
             log.warning(
                 "rows of this lane have offsets that were used before; they are being taken into the queue again",
@@ -74,7 +87,7 @@ final class Renewal: Sendable {
         }
         state.withLock { $0.marks = marks }
         note(marks.filter { noted[$0.key] == nil })
-        for lane in noted.keys where marks[lane] == nil { forget(lane) }
+        for lane in gone.union(noted.keys) where marks[lane] == nil { forget(lane) }
     }
 
     private func note(_ marks: [LaneKey: Mark]) {
@@ -94,6 +107,7 @@ final class Renewal: Sendable {
     private func forget(_ lane: LaneKey) {
         do throws(FileFault) {
             try opened.remove(lane)
+            try reused.remove(lane)
         } catch {
             // Should it be found again, the lane is held and somebody asked.
             log.error(
@@ -113,8 +127,7 @@ final class Renewal: Sendable {
             switch state.marks[lane] {
             case .opened, .doubtful: true
             // After a failover: what was begun is carried through.
-            case .reused: false
-            case nil: false
+            case .reused, .carried, nil: false
             }
         }
         guard isOpened else { return state.withLock { $0.marks[lane] == nil } }
@@ -134,7 +147,7 @@ final class Renewal: Sendable {
             case .opened(let known, _):
                 state.marks[lane] = .reused(known: known)
                 state.waiting.append(lane)
-            case .reused: break
+            case .reused, .carried: break
             case nil:
                 state.marks[lane] = .reused(known: known)
                 state.waiting.append(lane)
@@ -167,8 +180,11 @@ final class Renewal: Sendable {
         thread.withLock { $0 = started }
         // What a process that was killed had begun.
         state.broadcast { state in
-            for case (let lane, .reused) in state.marks where !state.waiting.contains(lane) {
-                state.waiting.append(lane)
+            for (lane, mark) in state.marks where !state.waiting.contains(lane) {
+                switch mark {
+                case .reused, .carried: state.waiting.append(lane)
+                case .opened, .doubtful: break
+                }
             }
         }
     }
@@ -184,14 +200,15 @@ final class Renewal: Sendable {
 
     private func run(_ begin: () throws -> Void, _ retire: (LaneKey) -> Void) {
         while true {
-            let next = state.wait { state, _ -> (lane: LaneKey, known: Offset)?? in
+            let next = state.wait { state, _ -> (lane: LaneKey, mark: Mark)?? in
                 if state.isStopping { return .some(nil) }
-                guard let lane = state.waiting.first, let known = state.marks[lane]?.known else { return nil }
-                return (lane, known)
+                guard let lane = state.waiting.first, let mark = state.marks[lane] else { return nil }
+                return (lane, mark)
             }
-            guard let next, let (lane, known) = next else { return }
+            guard let next, let (lane, mark) = next else { return }
             do {
-                try renew(lane, known, begin)
+                if case .reused(let known) = mark { try renew(lane, known, begin) }
+                settle(lane)
                 retire(lane)
                 _ = state.withLock { $0.waiting.removeFirst() }
             } catch {
@@ -210,17 +227,22 @@ final class Renewal: Sendable {
         if lane.queue == queue.id { _ = try queue.beginNewIdentity() }
         try begin()
         let rows = try carry(lane, known)
-        let end = queue.progress(of: lane)?.durable ?? known
-        journal.retired(lane, at: end)
-        queue.setCommitted(end, of: lane)
-        queue.setReplicated(end, of: lane)
-        // In this order: alone, the first would make the lane a doubtful one.
+        // Whoever starts next finds nothing of the lane left to do, for as long as there is the lane.
+        try reused.write(lane, queue.progress(of: lane)?.durable ?? known)
         try opened.remove(lane)
-        try reused.remove(lane)
+        state.withLock { $0.marks[lane] = .carried }
         log.critical(
             "the queue's disk was an old image; rows accepted since are in the queue again under its new id",
             metadata: ["lane": "\(lane)", "after": "\(known)", "rows": "\(rows)", "queue": "\(queue.id)"]
         )
+    }
+
+    /// The lane counts as committed to its end: it is trimmed, and removed, as every drained lane is.
+    private func settle(_ lane: LaneKey) {
+        guard let end = queue.progress(of: lane)?.durable else { return }
+        journal.retired(lane, at: end)
+        queue.setCommitted(end, of: lane)
+        queue.setReplicated(end, of: lane)
     }
 
     /// Appends what stands after `known`, a block at a time; returns how many rows. Nobody writes to the lane any more.

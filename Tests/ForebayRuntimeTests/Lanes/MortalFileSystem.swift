@@ -6,14 +6,9 @@ import SegmentedLog
 import Synchronization
 
 final class MortalFileSystem: FileSystem {
-    enum Strike: CaseIterable {
-        case insteadOfTheCall
-        case afterTheCall
-    }
-
     private struct Life {
         var calls = 0
-        var last: (call: Int, strike: Strike)?
+        var last: Int?
         var isOver = false
     }
 
@@ -24,9 +19,9 @@ final class MortalFileSystem: FileSystem {
     var calls: Int { life.withLock { $0.calls } }
     var isDead: Bool { life.withLock { $0.isOver } }
 
-    /// The life ends at that call, counted from now.
-    func die(at call: Int, _ strike: Strike) {
-        life.withLock { $0.last = ($0.calls + call, strike) }
+    /// The life ends before that call, counted from now.
+    func die(before call: Int) {
+        life.withLock { $0.last = $0.calls + call }
     }
 
     fileprivate func effect<Value>(
@@ -34,22 +29,15 @@ final class MortalFileSystem: FileSystem {
         _ path: String,
         _ body: () throws(FileFault) -> Value
     ) throws(FileFault) -> Value {
-        let death = FileFault(operation: operation, path: path, code: 5, message: "the process is dead")
-        enum Order { case go, goAndDie, die }
-        let order = life.withLock { life -> Order in
-            if life.isOver { return .die }
+        let isAlive = life.withLock { life in
             life.calls += 1
-            guard let last = life.last, last.call == life.calls else { return .go }
-            life.isOver = true
-            return last.strike == .afterTheCall ? .goAndDie : .die
+            if life.calls == life.last { life.isOver = true }
+            return !life.isOver
         }
-        switch order {
-        case .go: return try body()
-        case .goAndDie:
-            _ = try body()
-            throw death
-        case .die: throw death
+        guard isAlive else {
+            throw FileFault(operation: operation, path: path, code: 5, message: "the process is dead")
         }
+        return try body()
     }
 
     func createDirectory(_ path: String) throws(FileFault) {
