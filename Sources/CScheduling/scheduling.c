@@ -1,6 +1,10 @@
+// For the sets of processors.
+#define _GNU_SOURCE
+
 #include "scheduling.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -30,4 +34,25 @@ int forebay_set_slice(uint64_t nanoseconds) {
 uint64_t forebay_get_slice(void) {
     struct attributes attributes = {.size = sizeof attributes};
     return syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) == 0 ? attributes.runtime : 0;
+}
+
+int forebay_keep_processor(unsigned place) {
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return errno;
+    unsigned count = CPU_COUNT(&allowed);
+    if (count == 0) return EINVAL;
+    // The bits are looked through upwards.
+    unsigned skipped = count - 1 - place % count;
+    for (int processor = 0; processor < CPU_SETSIZE; processor++) {
+        if (!CPU_ISSET(processor, &allowed)) continue;
+        if (skipped > 0) {
+            skipped--;
+            continue;
+        }
+        cpu_set_t kept;
+        CPU_ZERO(&kept);
+        CPU_SET(processor, &kept);
+        return sched_setaffinity(0, sizeof kept, &kept) == 0 ? 0 : errno;
+    }
+    return EINVAL;
 }

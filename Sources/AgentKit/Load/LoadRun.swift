@@ -17,9 +17,15 @@ package struct LoadRun: Sendable {
     package func run() async throws -> LoadReport {
         let requests = PreparedRequests(plan: plan)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: plan.threads)
-        for loop in group.makeIterator() {
-            // Agents elsewhere would not wait for the processors of the machine that is measured. Where it can't be had, they do.
-            loop.execute { _ = forebay_set_slice(500_000) }
+        for (number, loop) in group.makeIterator().enumerated() {
+            let staysPut = plan.rate == nil
+            loop.execute {
+                // Agents elsewhere would not wait for the processors of the machine that is measured. Where it can't be had, they do.
+                _ = forebay_set_slice(500_000)
+                // Nor would they be drawn to the processor that answers them: the kernel puts a thread beside the one that wakes it, where
+                // in a closed loop both take turns while another processor has nothing to do. An open loop has to be on time, wherever.
+                if staysPut { _ = forebay_keep_processor(UInt32(number)) }
+            }
         }
         // A little ahead, so that every connection stands when the schedule begins.
         let start = NIODeadline.now() + .milliseconds(200)

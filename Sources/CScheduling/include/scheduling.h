@@ -15,4 +15,10 @@ int forebay_set_slice(uint64_t nanoseconds);
 /// The calling thread's slice in nanoseconds; 0 if the kernel does not tell.
 uint64_t forebay_get_slice(void);
 
+/// Keeps the calling thread on one of the processors that it may run on: the last for place 0, the one before for place 1, and
+/// round again when there are no more. A thread of place 0 so shares its processor with no other place until all are taken.
+///
+/// Returns 0, or the errno of the call.
+int forebay_keep_processor(unsigned place);
+
 #endif
