@@ -190,17 +190,6 @@ extension ReadPortTests {
                 .sync
             ),
             Script(
-                "closed behind an error, and so not closed",
-                parse("SELECT 1", as: "s"),
-                .sync,
-                parse("SELECT nonsense"),
-                .close(.statement, name: "s"),
-                .sync,
-                bind("s"),
-                all,
-                .sync
-            ),
-            Script(
                 "closing what is not there",
                 .close(.statement, name: "x"),
                 .close(.portal, name: "x"),
