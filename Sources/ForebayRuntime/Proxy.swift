@@ -221,15 +221,19 @@ package struct Proxy: Service {
             crew: crew,
             reads: reads
         )
+        let readTokens = try configuration.readTokens(log: named("tokens"))
         let ops = OpsServer(
             host: configuration.ops.listen.host,
             port: configuration.ops.listen.port,
             backend: collector,
+            queries: reads.map { QueryDesk(port: $0.port, users: $0.users, tokens: readTokens, configuration.read) },
             logger: named("ops")
         )
 
         var services: [any Service] = [ops]
         if let tokens { services.append(tokens) }
+        if let readTokens { services.append(readTokens) }
+        if let reads { services.append(reads.users) }
         let drained = drain.map { DrainWatch(queue, deadLetters.log, journal, within: $0.timeout) }
         if let drained { services.append(drained) }
         let failure = await Self.untilShutdown(services) {

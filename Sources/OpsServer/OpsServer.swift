@@ -5,28 +5,32 @@ import ServiceLifecycle
 
 /// The port for operators: the page, metrics, health and status.
 ///
-/// Has no authentication of its own. What changes something is answered only to this machine (see ``OpsRoutes``), and the
-/// configuration binds it to loopback unless told otherwise.
+/// Has no authentication of its own, but for queries (<doc:Queries>). What changes something is answered only to this machine (see
+/// ``OpsRoutes``), and the configuration binds it to loopback unless told otherwise.
 package struct OpsServer: Service {
     private let host: String
     private let port: Int
     private let backend: any OpsBackend
+    private let queries: (any QueryBackend)?
     private let logger: Logger
     private let onListening: @Sendable (Int) async -> Void
 
     /// - Parameters:
     ///   - port: 0 takes any free one.
+    ///   - queries: nil where there is no read port.
     ///   - onListening: called once with the port that was bound, when requests are taken.
     package init(
         host: String = "127.0.0.1",
         port: Int = 8480,
         backend: any OpsBackend,
+        queries: (any QueryBackend)? = nil,
         logger: Logger,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.host = host
         self.port = port
         self.backend = backend
+        self.queries = queries
         self.logger = logger
         self.onListening = onListening
     }
@@ -37,6 +41,7 @@ package struct OpsServer: Service {
     package func run() async throws {
         let router = Router(context: OpsContext.self, options: .autoGenerateHeadEndpoints)
         OpsRoutes(backend: backend, logger: logger).add(to: router)
+        QueryRoutes(backend: queries).add(to: router)
         let logger = logger
         let onListening = onListening
         let application = Application(

@@ -3,7 +3,8 @@ package import Logging
 package import NIOCore
 import NIOPosix
 import NIOSSL
-import PostgresWire
+package import PostgresWire
+import Synchronization
 
 /// The read port: clients speak PostgreSQL's protocol to it, and are read to from whichever node the routing has for them.
 ///
@@ -15,6 +16,7 @@ package final class ReadProxy: Sendable {
     package let instruments: ReadInstruments
     private let listeners: [any Channel]
     private let loops: [ReadLoop]
+    private let nextLoop = Atomic(0)
 
     private init(
         addresses: [ReadProxyConfiguration.Endpoint],
@@ -121,6 +123,19 @@ package final class ReadProxy: Sendable {
     /// What the nodes count as from now on. From any thread.
     package func route(_ table: RouteTable) {
         for loop in loops { loop.update(table) }
+    }
+
+    /// Begins a statement of somebody without a connection. It ends with the time of the order, or by `close()`.
+    ///
+    /// - Throws: when there are too many clients.
+    package func query(_ order: ReadOrder) async throws(Report) -> ReadQuery {
+        let turn = nextLoop.wrappingAdd(1, ordering: .relaxed).oldValue
+        return try await loops[turn % loops.count].begin(order)
+    }
+
+    /// Who may log in from now on, and how the nodes are logged in to. Who is in stays in. From any thread.
+    package func admit(_ users: ReadUsers, password: String?) {
+        for loop in loops { loop.admit(users, password: password) }
     }
 
     /// Stops accepting, tells clients without a transaction to go, and the others after `grace`. Returns when every client is gone. May be called again;

@@ -17,7 +17,7 @@ struct TokenCreateCommand: AsyncParsableCommand {
         discussion: """
             The file holds SHA-256 digests only, so a token that is lost can't be looked up: make another. Agents send it as \
             Authorization: Bearer TOKEN, or as "token" in the first line over TCP. The proxy asks for tokens when its \
-            configuration says ingest: { auth: tokens }.
+            configuration says ingest: { auth: tokens }. With --read, the token is one for queries over HTTP, and writes nothing.
 
             Exit codes: 0; 1 the file can't be read or written, or has the name already; 64 wrong usage; \
             78 faults in the configuration.
@@ -26,6 +26,7 @@ struct TokenCreateCommand: AsyncParsableCommand {
               forebay token create nginx-web-1
               forebay token create collector --stream apirequests --stream audit
               forebay token create laptop --file ./tokens
+              forebay token create grafana --read
             """
     )
 
@@ -35,7 +36,10 @@ struct TokenCreateCommand: AsyncParsableCommand {
     @Option(name: .customLong("stream"), help: "A stream it may write to; may be given again. Default: every stream.")
     var streams: [String] = []
 
-    @Option(help: "File of tokens. Default: ingest.tokens_file of the configuration.")
+    @Flag(name: .customLong("read"), help: "The token may query, and not write.")
+    var reads = false
+
+    @Option(help: "File of tokens. Default: ingest.tokens_file, or read.tokens_file, of the configuration.")
     var file: String?
 
     @Option(name: .shortAndLong, help: "Configuration file. Default: forebay.yaml, then /etc/forebay/forebay.yaml.")
@@ -48,6 +52,9 @@ struct TokenCreateCommand: AsyncParsableCommand {
         }
         guard isAllowed(name) else {
             throw ValidationError("a name is 1 to 64 letters, digits, '_', '-', '.' or '@', not \"\(name)\"")
+        }
+        guard !reads || streams.isEmpty else {
+            throw ValidationError("a token that reads has no streams: it reads whatever the reader may")
         }
         for stream in streams where !isAllowed(stream) {
             throw ValidationError("\"\(stream)\" can't be a stream's name")
@@ -83,7 +90,12 @@ struct TokenCreateCommand: AsyncParsableCommand {
                     "\(stream) is no stream of the configuration (\(known.sorted().joined(separator: ", ")))"
                 )
             }
-            return loaded.configuration.ingest.tokensFile
+            guard reads else { return loaded.configuration.ingest.tokensFile }
+            guard let path = loaded.configuration.read.tokensFile else {
+                printError("The configuration has no read.tokens_file; name one there, or a file by --file.")
+                throw ExitCode(78)
+            }
+            return path
         } catch let faults as ConfigurationFaults {
             printError("\(faults)")
             throw ExitCode(78)

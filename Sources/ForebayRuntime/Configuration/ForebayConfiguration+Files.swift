@@ -60,6 +60,19 @@ extension ForebayConfiguration {
                 )
             }
         }
+        if let path = read.tokensFile {
+            do {
+                _ = try TokenFile.load(path)
+            } catch {
+                checks.expect(
+                    false,
+                    "read.tokens_file",
+                    found: error.description,
+                    expected: "a file of tokens",
+                    remedy: "Make one with: forebay token create NAME --read"
+                )
+            }
+        }
         var readable = [
             ("ingest.tls.certificate", ingest.tls?.certificate), ("ingest.tls.key", ingest.tls?.key),
             ("read.tls.certificate", read.tls?.certificate), ("read.tls.key", read.tls?.key),

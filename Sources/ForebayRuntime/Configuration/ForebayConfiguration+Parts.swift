@@ -108,6 +108,12 @@ extension ForebayConfiguration {
         }
     }
 
+    /// nil where no token may ask over HTTP.
+    func readTokens(log: Logger) throws(TokenFile.Fault) -> LiveTokens? {
+        guard let path = read.tokensFile, !read.listen.isEmpty else { return nil }
+        return try LiveTokens(path: path, logger: log)
+    }
+
     var ingestConfiguration: IngestConfiguration {
         var configuration = IngestConfiguration()
         configuration.http = ingest.http.map { IngestConfiguration.Endpoint(host: $0.host, port: $0.port) }

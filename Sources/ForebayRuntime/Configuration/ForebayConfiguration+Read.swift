@@ -46,6 +46,11 @@ extension ForebayConfiguration {
         /// On each connection to a node.
         package var preparedStatements = 500
         package var tls: TLS?
+        /// Tokens that may ask over HTTP; nil is none.
+        package var tokensFile: String?
+        /// Of a query over HTTP, at most and by default.
+        package var queryMaxRows = 1_000_000
+        package var queryTimeout = Duration.seconds(30)
 
         package init() {}
     }

@@ -210,6 +210,9 @@ extension ForebayConfiguration.Read {
         statementTimeout = section.value("statement_timeout", statementTimeout)
         maxMessage = section.value("max_message", maxMessage)
         preparedStatements = section.value("prepared_statements", preparedStatements)
+        tokensFile = section.optional("tokens_file", tokensFile)
+        queryMaxRows = section.value("query_max_rows", queryMaxRows)
+        queryTimeout = section.value("query_timeout", queryTimeout)
         tls = ForebayConfiguration.TLS(reading: section.section("tls"))
         section.refuseUnknownKeys()
     }

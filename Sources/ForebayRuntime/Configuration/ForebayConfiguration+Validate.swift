@@ -319,6 +319,8 @@ extension ForebayConfiguration.Read {
         checks.range("read.statement_timeout", statementTimeout, .zero...(.seconds(86_400)))
         checks.range("read.max_message", maxMessage, ByteCount(65_536)...ByteCount(mebibytes: 1023))
         checks.range("read.prepared_statements", preparedStatements, 1...100_000)
+        checks.range("read.query_max_rows", queryMaxRows, 1...1_000_000_000)
+        checks.range("read.query_timeout", queryTimeout, .milliseconds(1)...(.seconds(86_400)))
         checks.range("read.wait", wait, .zero...(.seconds(3600)))
         checks.range("read.read_after_write_ttl", readAfterWriteTTL, .zero...(.seconds(86_400)))
         checks.warn(

@@ -11,11 +11,13 @@ import Topology
 final class ReadDesk: Sendable {
     let port: ReadProxy
     let routes: ReadRoutes
+    let users: LiveUsers
     private let loops: MultiThreadedEventLoopGroup
 
-    private init(port: ReadProxy, routes: ReadRoutes, loops: MultiThreadedEventLoopGroup) {
+    private init(port: ReadProxy, routes: ReadRoutes, users: LiveUsers, loops: MultiThreadedEventLoopGroup) {
         self.port = port
         self.routes = routes
+        self.users = users
         self.loops = loops
     }
 
@@ -28,8 +30,8 @@ final class ReadDesk: Sendable {
         log: Logger
     ) async throws -> ReadDesk? {
         guard !configuration.read.listen.isEmpty else { return nil }
-        let users = try configuration.readUsers()
-        if users.count == 0 {
+        let users = try LiveUsers(configuration, logger: log)
+        if users.current.count == 0 {
             log.warning(
                 "nobody may log in to the read port: postgres.reader has no password, and there is no read.users_file"
             )
@@ -40,19 +42,20 @@ final class ReadDesk: Sendable {
         }
         let port = try await ReadProxy.start(
             configuration: configuration.readConfiguration(),
-            users: users,
+            users: users.current,
             eventLoopGroup: loops,
             instruments: ReadInstruments(nodes: configuration.postgres.nodes.count),
             logger: log,
             watch: ReadWatch(look: { watch.lookAgain() }, want: { watch.want($0) })
         )
+        users.show { port.admit($0, password: $1) }
         let routes = ReadRoutes(bounds: configuration.readBounds, claims: claims) { port.route($0) }
         watch.show { routes.take($0) }
         log.notice(
             "reads are served",
             metadata: ["postgres": "\(port.addresses.map(\.description).joined(separator: ","))"]
         )
-        return ReadDesk(port: port, routes: routes, loops: loops)
+        return ReadDesk(port: port, routes: routes, users: users, loops: loops)
     }
 
     func close(grace: Duration) async {

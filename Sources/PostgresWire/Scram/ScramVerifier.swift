@@ -21,6 +21,11 @@ package struct ScramVerifier: Hashable, Sendable {
         serverKey = keys.server
     }
 
+    /// Whether this is the verifier of a password, which was sent as it is. Takes as long as the iterations do.
+    package func isProved(by password: String) -> Bool {
+        ScramHash.isEqual(ScramKeys(password: password, salt: salt, iterations: iterations).stored, storedKey)
+    }
+
     /// Parses PostgreSQL's form; nil for anything else.
     package init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "$", omittingEmptySubsequences: false)

@@ -89,7 +89,7 @@ final class BackendConnection: ChannelDuplexHandler {
 
     private func beginLogin() {
         let upstream = loop.configuration.upstream
-        phase = .login(BackendLogin(password: upstream.password, nonce: loop.randomBytes(18), keys: loop.keys))
+        phase = .login(BackendLogin(password: loop.password, nonce: loop.randomBytes(18), keys: loop.keys))
         send(
             .startup(
                 StartupMessage(

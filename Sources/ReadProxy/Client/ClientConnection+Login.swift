@@ -80,6 +80,15 @@ extension ClientConnection {
         return false
     }
 
+    func channelActive(context: ChannelHandlerContext) {
+        if let guest {
+            user = guest["user"] ?? ""
+            if enter(guest) { process() }
+            flush()
+        }
+        context.fireChannelActive()
+    }
+
     /// The client is who it says.
     private func enter(_ startup: StartupMessage) -> Bool {
         let database = startup["database"] ?? user

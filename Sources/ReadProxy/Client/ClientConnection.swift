@@ -106,8 +106,12 @@ final class ClientConnection: ChannelDuplexHandler {
     /// More than this is not read while something is waited for.
     private static let heldBytes = 64 << 10
 
-    init(loop: ReadLoop) {
+    /// Of somebody who was let in elsewhere, and does not log in.
+    let guest: StartupMessage?
+
+    init(loop: ReadLoop, guest: StartupMessage? = nil) {
         self.loop = loop
+        self.guest = guest
         settings = loop.plainSettings
         startup = loop.plainSettings
         told = loop.emptyParameters

@@ -13,7 +13,9 @@ import Topology
 final class ReadLoop: @unchecked Sendable {
     let eventLoop: any EventLoop
     let configuration: ReadProxyConfiguration
-    let users: ReadUsers
+    private(set) var users: ReadUsers
+    /// For the nodes.
+    private(set) var password: String?
     let instruments: ReadInstruments
     let registry: ClientRegistry
     let log: Logger
@@ -66,6 +68,7 @@ final class ReadLoop: @unchecked Sendable {
         self.eventLoop = eventLoop
         self.configuration = configuration
         self.users = users
+        password = configuration.upstream.password
         self.instruments = instruments
         self.registry = registry
         self.log = log
@@ -143,6 +146,14 @@ final class ReadLoop: @unchecked Sendable {
         let now = eventLoop.now
         for client in clients.values { client.lookAtClock(now) }
         serve()
+    }
+
+    /// From any thread.
+    func admit(_ users: ReadUsers, password: String?) {
+        eventLoop.execute { [self] in
+            self.users = users
+            self.password = password
+        }
     }
 
     // MARK: Routing

@@ -59,7 +59,12 @@ enum FunctionYard {
         let programs = try #require(DrillTests.programs).path()
         let yard = try Yard(Yard.Plan(replicas: 2), programs: programs)
         try Data("\(user) first-password\n".utf8).write(to: URL(filePath: users(of: yard)))
-        yard.proxyEnvironment = ["FOREBAY_READ_USERS_FILE": users(of: yard)]
+        yard.proxyEnvironment = [
+            "FOREBAY_READ_USERS_FILE": users(of: yard), "FOREBAY_READ_TOKENS_FILE": "\(yard.directory)/read-tokens",
+            "FOREBAY_INGEST_AUTH": "tokens", "FOREBAY_INGEST_TOKENS_FILE": "\(yard.directory)/tokens",
+        ]
+        readToken = try token("grafana", ["--read", "--file", "\(yard.directory)/read-tokens"], programs)
+        agentToken = try token(user, ["--file", "\(yard.directory)/tokens"], programs)
         let late = try #require(yard.cluster.replicas.last)
         try late.execute("ALTER SYSTEM SET recovery_min_apply_delay = '500ms'")
         try late.execute("SELECT pg_reload_conf()")
@@ -67,6 +72,16 @@ enum FunctionYard {
         try yard.waitForStreams()
         try yard.cluster.waitForReplicas()
         return yard
+    }
+
+    // Set before the yard is handed out.
+    nonisolated(unsafe) private(set) static var readToken = ""
+    /// Of the agent with the user's name.
+    nonisolated(unsafe) private(set) static var agentToken = ""
+
+    private static func token(_ name: String, _ more: [String], _ programs: String) throws -> String {
+        try capture("\(programs)/forebay", ["token", "create", name] + more, environment: [:])
+            .trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     static func users(of yard: Yard) -> String { "\(yard.directory)/users" }

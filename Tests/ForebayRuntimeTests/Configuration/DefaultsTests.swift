@@ -53,7 +53,7 @@ import Testing
             return "\(match.output[1].substring ?? "")\(match.output[2].substring ?? "")"
         }
         let configuration = try load(text.joined(separator: "\n")).configuration
-        #expect(uncovered == 12)
+        #expect(uncovered == 13)
         #expect(configuration.queue.encryption?.keys.count == 2)
         #expect(configuration.postgres.sslrootcert == "/etc/forebay/postgres-ca.pem")
         #expect(configuration.streams[0].rename == [.init(field: "status", column: "status_code")])
@@ -62,6 +62,7 @@ import Testing
         #expect(configuration.ingest.tls != nil)
         #expect(configuration.read.tls != nil)
         #expect(configuration.read.usersFile == "/etc/forebay/readers")
+        #expect(configuration.read.tokensFile == "/etc/forebay/read-tokens")
     }
 
     private func sample() throws -> String {
