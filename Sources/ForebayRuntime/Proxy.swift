@@ -171,11 +171,13 @@ package struct Proxy: Service {
         }
 
         let tokens = try configuration.tokens(log: named("tokens"))
+        let lastWrites = LastWrites(configuration.read)
         let backend = QueueBackend(
             queue: queue,
             streams: streams,
             tokens: tokens,
             tracksReplicas: required > 0,
+            lastWrites: lastWrites,
             hurry: { crew.hurry(to: $0) }
         )
         let instruments = IngestInstruments()
@@ -202,6 +204,7 @@ package struct Proxy: Service {
         let reads = try await ReadDesk.open(
             configuration,
             watch: watch,
+            lastWrites: lastWrites,
             claims: {
                 let epochs = queue.lanes.active.map { ($0, journal.record(of: $0).epoch) }
                 return Dictionary(uniqueKeysWithValues: epochs.filter { $0.1 > 0 })

@@ -24,6 +24,12 @@ package protocol IngestBackend: AnyObject, Sendable {
     /// Whether an append would be taken now. Read before a large body is read, for `/healthz`, and before a retry.
     var intake: Intake { get }
 
+    /// Whether anybody wants to know who has written what.
+    var remembersWrites: Bool { get }
+
+    /// Events of an identity are durable up to a position, and it is about to be told so.
+    func didWrite(_ identity: Identity, upTo position: Position)
+
     /// Hands a batch over; from here on nobody changes it. It may lie there until ``commitAppended()`` is called.
     ///
     /// The sink is told exactly once per token how the append ended, on any thread, this call's included.
@@ -51,6 +57,11 @@ package protocol IngestBackend: AnyObject, Sendable {
         deadline: Duration,
         then: @escaping @Sendable (WaitOutcome) -> Void
     )
+}
+
+extension IngestBackend {
+    package var remembersWrites: Bool { false }
+    package func didWrite(_ identity: Identity, upTo position: Position) {}
 }
 
 /// How an append picks its lane.

@@ -17,6 +17,11 @@ extension ForebayConfiguration {
         checkIngest(&checks)
         checkAddresses(&checks)
         read.check(&checks)
+        checks.warn(
+            if: read.readAfterWriteTTL != .zero && ingest.auth != .tokens && !read.listen.isEmpty,
+            "read.read_after_write_ttl",
+            "Without ingest.auth: tokens nobody is told from anybody: every write counts for every reader."
+        )
         return checks
     }
 
@@ -323,11 +328,6 @@ extension ForebayConfiguration.Read {
         checks.range("read.query_timeout", queryTimeout, .milliseconds(1)...(.seconds(86_400)))
         checks.range("read.wait", wait, .zero...(.seconds(3600)))
         checks.range("read.read_after_write_ttl", readAfterWriteTTL, .zero...(.seconds(86_400)))
-        checks.warn(
-            if: readAfterWriteTTL != .zero,
-            "read.read_after_write_ttl",
-            "Reading one's own writes by time is not served in this version; the key has no effect."
-        )
         if let address = listen.first(where: { !$0.isLoopback }) {
             checks.warn(
                 if: tls == nil,

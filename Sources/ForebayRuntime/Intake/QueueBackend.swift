@@ -11,21 +11,25 @@ final class QueueBackend: IngestBackend, Sendable {
     /// nil lets everybody write.
     private let tokens: LiveTokens?
     private let tracksReplicas: Bool
+    private let lastWrites: LastWrites?
     private let hurry: @Sendable (Position) -> Void
     private let isClosing = Atomic(false)
 
+    /// - Parameter lastWrites: nil where nobody wants to know who wrote.
     /// - Parameter hurry: told that somebody waits for a position to be committed.
     init(
         queue: DurableQueue,
         streams: StreamRegistry,
         tokens: LiveTokens?,
         tracksReplicas: Bool,
+        lastWrites: LastWrites?,
         hurry: @escaping @Sendable (Position) -> Void
     ) {
         self.queue = queue
         self.streams = streams
         self.tokens = tokens
         self.tracksReplicas = tracksReplicas
+        self.lastWrites = lastWrites
         self.hurry = hurry
     }
 
@@ -72,6 +76,12 @@ final class QueueBackend: IngestBackend, Sendable {
 
     func commitAppended() {
         queue.commitAppended()
+    }
+
+    var remembersWrites: Bool { lastWrites != nil }
+
+    func didWrite(_ identity: Identity, upTo position: Position) {
+        lastWrites?.note(identity.name, upTo: position)
     }
 
     func tracks(_ level: WaitLevel) -> Bool {

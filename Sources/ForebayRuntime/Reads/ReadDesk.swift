@@ -25,6 +25,7 @@ final class ReadDesk: Sendable {
     static func open(
         _ configuration: ForebayConfiguration,
         watch: ClusterWatch,
+        lastWrites: LastWrites?,
         claims: @escaping @Sendable () -> [LaneKey: Int64],
         eventLoops: Int,
         log: Logger
@@ -40,13 +41,17 @@ final class ReadDesk: Sendable {
         for loop in loops.makeIterator() {
             loop.execute { ThreadPace.prompt.adopt() }
         }
+        var readWatch = ReadWatch(look: { watch.lookAgain() }, want: { watch.want($0) })
+        if let lastWrites {
+            readWatch.written = { lastWrites.positions(of: $0) }
+        }
         let port = try await ReadProxy.start(
             configuration: configuration.readConfiguration(),
             users: users.current,
             eventLoopGroup: loops,
             instruments: ReadInstruments(nodes: configuration.postgres.nodes.count),
             logger: log,
-            watch: ReadWatch(look: { watch.lookAgain() }, want: { watch.want($0) })
+            watch: readWatch
         )
         users.show { port.admit($0, password: $1) }
         let routes = ReadRoutes(bounds: configuration.readBounds, claims: claims) { port.route($0) }

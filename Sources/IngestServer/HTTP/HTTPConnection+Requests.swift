@@ -85,8 +85,8 @@ extension HTTPConnection {
             }
             answerContext.received = now
             let sequence = answers.open(answerContext)
-            if request.wait != nil || !decoded.members.isEmpty {
-                extras[sequence] = Extra(wait: request.wait, members: decoded.members)
+            if request.wait != nil || !decoded.members.isEmpty || request.writer != nil {
+                extras[sequence] = Extra(wait: request.wait, members: decoded.members, writer: request.writer)
             }
             // What the rows take beyond the body's share is there already, so it is not waited for.
             let beyond = max(0, batch.rows.byteCount - before.bytes + Self.requestOverhead - partial.reserved)
@@ -121,6 +121,7 @@ extension HTTPConnection {
             if !isRepeat { loop.instruments.eventsAccepted.add(count) }
             var acceptance = Acceptance(count: count, last: last, isRepeat: isRepeat)
             if let extra {
+                if let writer = extra.writer { loop.backend.didWrite(writer, upTo: last) }
                 acceptance.refused = extra.members
                 if let level = extra.wait, isDraining {
                     acceptance.missed = level

@@ -42,6 +42,7 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
         var wait: WaitLevel?
         var members: [UInt8] = []
         var acceptance: Acceptance?
+        var writer: Identity?
     }
 
     // Unchecked, where a property is touched for every request: all of it happens on the loop, and nothing that is called

@@ -12,6 +12,8 @@ struct IngestRequest {
     var key: IdempotencyKey?
     /// Nil for requests that name no order key.
     var orderHash: UInt64?
+    /// Nil where nobody wants to know.
+    var writer: Identity?
 }
 
 /// What a head leads to.
@@ -75,6 +77,7 @@ extension IngestRequest {
         }
         guard let plan = backend.plan(for: stream) else { throw .noPlan(for: stream, backend) }
         var request = IngestRequest(plan: plan)
+        if backend.remembersWrites { request.writer = identity }
         if let query = head.query {
             try request.readQuery(query.bytes(of: base), backend: backend)
         }

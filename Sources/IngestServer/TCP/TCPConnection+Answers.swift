@@ -6,8 +6,9 @@ extension TCPConnection {
     func appendDidEnd(_ tag: UInt64, _ outcome: AppendOutcome) {
         guard !isRemoved else { return }
         switch outcome {
-        case .durable(_, let count, let isRepeat):
+        case .durable(let last, let count, let isRepeat):
             if !isRepeat { loop.instruments.eventsAccepted.add(count) }
+            if loop.backend.remembersWrites { loop.backend.didWrite(writer, upTo: last) }
             pending.complete(tag, with: outcome)
             retryDidEnd(tag)
         case .keyReused:

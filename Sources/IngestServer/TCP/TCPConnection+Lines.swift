@@ -120,6 +120,7 @@ extension TCPConnection {
         case .allowed(let identity):
             if loop.backend.plan(for: stream) != nil {
                 sender.identity = identity
+                writer = identity
                 session = .open(sender)
                 return
             }

@@ -50,6 +50,8 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
     let link: ConnectionLink
     var framer: LineFramer
     var session = Session.new
+    /// Of the sender, once it is let in; outlives the session.
+    var writer = Identity.anonymous
     var pause: Pause?
     var pending = OrderedAnswers<LineBatch, AppendOutcome?>()
     /// Batches that are to be handed over again, by their sequence numbers, in order.

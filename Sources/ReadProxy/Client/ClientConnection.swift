@@ -64,6 +64,8 @@ final class ClientConnection: ChannelDuplexHandler {
     var startup: SessionSettings
     /// Positions that every read is to show.
     var floor: [Position] = []
+    /// These, and what the user has written of late: as of the time that a node was asked for.
+    var wanted: [Position] = []
     /// What the client was told of its session.
     var told: ParameterSet
 
@@ -294,12 +296,12 @@ final class ClientConnection: ChannelDuplexHandler {
         case .nobody:
             fail(Report(.error, "57P03", "no node can be read from now", hint: "See forebay status."))
         case .floor:
-            let list = floor.map(\.description).joined(separator: ", ")
+            let list = wanted.map(\.description).joined(separator: ", ")
             fail(
                 Report(
                     .error,
                     "58000",
-                    "no node that may be read from showed in time what \(OwnSetting.name) asks for",
+                    "no node that may be read from showed in time what \(OwnSetting.name), or a write of one's own, asks for",
                     detail: "Asked for: \(list).",
                     hint: "Raise read.wait, set read.overdue, or RESET \(OwnSetting.name)."
                 )

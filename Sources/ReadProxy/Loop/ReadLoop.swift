@@ -206,9 +206,9 @@ final class ReadLoop: @unchecked Sendable {
                 openCandidates[openCandidates.count - 1].isOpen = !pool.idle.isEmpty
             }
         }
-        if !client.floor.isEmpty || client.avoidedNode != nil {
+        if !client.wanted.isEmpty || client.avoidedNode != nil {
             var nodes = onlyOpen ? openCandidates : candidates
-            for index in nodes.indices { nodes[index].reaches = pools[index].route.shows(client.floor) }
+            for index in nodes.indices { nodes[index].reaches = pools[index].route.shows(client.wanted) }
             let before = nodes
             if let avoided = client.avoidedNode { nodes[avoided].standing = .away }
             let choice = ReadChoice.of(nodes, policy: configuration.policy, turn: turn & 0xFFFF, isLate: isLate)
@@ -228,7 +228,8 @@ final class ReadLoop: @unchecked Sendable {
 
     /// A backend, or nil: then the client waits until it is granted one or refused.
     func lease(_ client: ClientConnection) -> BackendConnection? {
-        if !client.floor.isEmpty { want(client.floor) }
+        client.wanted = watch.written.map { client.floor + $0(client.user) } ?? client.floor
+        if !client.wanted.isEmpty { want(client.wanted) }
         let choice = choose(for: client, isLate: false)
         if waiters.isEmpty, case .node(let index) = choice,
             let backend = take(index) ?? takeElsewhere(than: index, for: client, isLate: false)

@@ -61,6 +61,7 @@ enum FunctionYard {
         try Data("\(user) first-password\n".utf8).write(to: URL(filePath: users(of: yard)))
         yard.proxyEnvironment = [
             "FOREBAY_READ_USERS_FILE": users(of: yard), "FOREBAY_READ_TOKENS_FILE": "\(yard.directory)/read-tokens",
+            "FOREBAY_READ_READ_AFTER_WRITE_TTL": "10s",
             "FOREBAY_INGEST_AUTH": "tokens", "FOREBAY_INGEST_TOKENS_FILE": "\(yard.directory)/tokens",
         ]
         readToken = try token("grafana", ["--read", "--file", "\(yard.directory)/read-tokens"], programs)
