@@ -44,6 +44,11 @@ extension DurableQueue {
     /// The budget, or the file system, has no room for a further segment: then age and bytes of retention yield.
     package var isPressed: Bool { !hasRoomForSegment || writers.contains(where: \.isFull) }
 
+    /// Whether a request waits for this watermark.
+    package func isAwaited(_ watermark: Watermark) -> Bool {
+        roster.withLock { $0.all }.contains { $0.isAwaited(watermark) }
+    }
+
     var hasRoomForSegment: Bool {
         let bytes = context.options.segmentBytes
         guard context.budget.hasRoom(for: bytes) else { return false }

@@ -91,6 +91,10 @@ final class Lane: Sendable {
         if isThere { waiter.body(true) }
     }
 
+    func isAwaited(_ watermark: Watermark) -> Bool {
+        board.withLock { board in board.waiters.contains { $0.level == watermark } }
+    }
+
     /// Tells those whose deadline has passed; returns the earliest of the others.
     func expireWaiters(at now: MonotonicTime) -> MonotonicTime? {
         let (expired, next) = board.withLock { board -> ([Waiter], MonotonicTime?) in

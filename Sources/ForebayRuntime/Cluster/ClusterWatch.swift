@@ -23,6 +23,7 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
         /// Counts the calls of `lookAgain`.
         var calls = 0
         var machine: ClusterMachine
+        var pace = LookPace()
         /// Queues of others that readers have asked about, and when last.
         var guests: [QueueID: Duration] = [:]
     }
@@ -43,9 +44,6 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
     private let listener = Mutex<(@Sendable (PrimaryChoice) -> Void)?>(nil)
     private let spectator = Mutex<(@Sendable (Look) -> Void)?>(nil)
 
-    /// How long a node is left alone while there is something to learn, and while there is not.
-    private static let shortPause = Duration.milliseconds(50)
-    private static let longPause = Duration.milliseconds(250)
     /// A primary that has not answered for so long may hang, and another node be promoted at any moment.
     private static let suspicion = Duration.milliseconds(500)
 
@@ -163,9 +161,18 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
             note(
                 probe.observe(queues: Set(lanes.map(\.queue)).union(guests), seeksPrimary: isPrimaryUnsure)
             )
-            let isBehind = settle(lanes)
-            let pause = isBehind || isPrimaryUnsure ? Self.shortPause : Self.longPause
+            let pause = pause(isBehind: settle(lanes))
             _ = state.wait(until: .after(pause)) { state, _ in state.isStopping || state.calls != calls ? true : nil }
+        }
+    }
+
+    private func pause(isBehind: Bool) -> Duration {
+        let (isPrimaryUnsure, isHolding) = (isPrimaryUnsure, isBehind && queue.isPressed)
+        let isAwaited = queue.isAwaited(.replicated)
+        let now = clock.now
+        return state.withLock { state in
+            if isAwaited { state.pace.await(at: now) }
+            return state.pace.pause(isPrimaryUnsure: isPrimaryUnsure, isHolding: isHolding, at: now)
         }
     }
 
@@ -173,6 +180,7 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
     func want(_ queues: Set<QueueID>) {
         let now = clock.now
         state.withLock { state in
+            state.pace.await(at: now)
             for queue in queues where state.guests[queue] != nil || state.guests.count < Self.mostGuests {
                 state.guests[queue] = now
             }

@@ -10,8 +10,7 @@ struct QueryRoutes: Sendable {
 
     func add(to router: Router<OpsContext>) {
         router.post("/v1/query") { request, context in
-            await answer(request, names: []) { parameters throws(QueryProblem) in
-                _ = parameters
+            await answer(request, names: []) { _ throws(QueryProblem) in
                 let body = try await Self.body(of: request, context)
                 return (body.sql, body.parameters)
             }
