@@ -212,9 +212,13 @@ final class ReadLoop: @unchecked Sendable {
             let before = nodes
             if let avoided = client.avoidedNode { nodes[avoided].standing = .away }
             let choice = ReadChoice.of(nodes, policy: configuration.policy, turn: turn & 0xFFFF, isLate: isLate)
-            if case .node = choice { return choice }
+            switch choice {
+            // The connections to a node that was just lost may all be dead, and each would cost an attempt.
+            case .node, .wait(.full), .wait(.floor): return choice
             // Rather there than nowhere.
-            return ReadChoice.of(before, policy: configuration.policy, turn: turn & 0xFFFF, isLate: isLate)
+            case .wait(.nobody), .refuse:
+                return ReadChoice.of(before, policy: configuration.policy, turn: turn & 0xFFFF, isLate: isLate)
+            }
         }
         return ReadChoice.of(
             onlyOpen ? openCandidates : candidates,
@@ -335,8 +339,10 @@ final class ReadLoop: @unchecked Sendable {
             case .wait(.floor):
                 awaitsPosition = true
                 place += 1
-            // Whoever is behind has waited for less, and can't do better.
-            case .wait(.full), .wait(.nobody): return
+            // Whoever is behind has waited for less, and can't do better, unless this one has a node to avoid.
+            case .wait(.full), .wait(.nobody):
+                guard client.avoidedNode != nil else { return }
+                place += 1
             case .refuse(let reason):
                 withdraw(client)
                 instruments.refusals.add()
