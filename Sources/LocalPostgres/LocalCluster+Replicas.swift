@@ -59,22 +59,29 @@ extension LocalCluster {
         try node.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active")
     }
 
-    /// Whether the node streams from that source.
-    package func streams(_ node: LocalNode, from source: LocalNode) throws(LocalPostgresFault) -> Bool {
-        guard node.process != nil else { return false }
-        return try source.execute(
-            "SELECT count(*) FROM pg_stat_replication WHERE application_name = '\(node.name)' AND state = 'streaming'"
-        ) != "0"
+    /// Brings a replica to the end of the WAL that it has, and stops it, as `pg_rewind` wants it. It receives no more meanwhile: what it got and did not replay
+    /// would be beyond the point of which `pg_rewind` knows, and be replayed after it, on the way that the node is to be taken off.
+    package func settle(_ node: LocalNode) throws(LocalPostgresFault) {
+        try node.kill()
+        try write("", to: "postgresql.auto.conf", of: node)
+        try node.start()
+        try node.stop(.fast)
     }
 
-    /// Returns once the node streams from that source.
+    /// Returns once the node streams from that source, and has replayed what the source had at the call. One that went its own way streams too, for a moment,
+    /// and replays nothing.
     package func waitForStream(
         _ node: LocalNode,
         from source: LocalNode,
         timeout: Duration = .seconds(120)
     ) throws(LocalPostgresFault) {
-        try node.waitUntil("\(node.name) to stream from \(source.name)", within: timeout) {
-            () throws(LocalPostgresFault) in try streams(node, from: source)
+        let target = try source.execute("SELECT pg_current_wal_lsn()")
+        let streams = """
+            SELECT count(*) FROM pg_stat_replication
+            WHERE application_name = '\(node.name)' AND state = 'streaming' AND replay_lsn >= '\(target)'
+            """
+        try node.waitUntil("\(node.name) to replay \(target) of \(source.name)", within: timeout) {
+            () throws(LocalPostgresFault) in try source.execute(streams) != "0"
         }
     }
 

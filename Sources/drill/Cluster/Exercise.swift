@@ -61,18 +61,18 @@ final class Exercise {
         do throws(LocalPostgresFault) {
             // What a crash of a primary left undone, pg_rewind finishes by itself; a replica has to be stopped in order.
             if node.isReplica {
-                try node.start()
-                try node.stop(.fast)
+                try yard.cluster.settle(node)
             } else {
                 try node.kill()
             }
             try yard.cluster.rewind(node, to: yard.primary)
+            try yard.cluster.waitForStream(node, from: yard.primary, timeout: .seconds(60))
         } catch {
-            // pg_rewind leaves a node that it gave up on in no usable state.
+            // pg_rewind leaves a node that it gave up on in no usable state; and one that it found nothing to do about may go on on its own way.
             say("\(node.name) can't be rewound and is copied anew: \(error)")
             try yard.cluster.rebuild(node, from: yard.primary)
+            try yard.cluster.waitForStream(node, from: yard.primary)
         }
-        try yard.cluster.waitForStream(node, from: yard.primary)
     }
 
     /// Makes sure that nothing is written to a node that was the primary once and still takes writes.
