@@ -52,6 +52,11 @@ extension DurableQueue {
         }
     }
 
+    /// The last offset of a lane that no crash brings back; nil if there is no such lane (any more).
+    package func gone(of key: LaneKey) -> Offset? {
+        roster.withLock { $0.lane(key) }?.catalogue.gone
+    }
+
     /// Notes the position of the primary's ledger. It may go back (a failover), and what is replicated with it.
     package func setCommitted(_ offset: Offset, of key: LaneKey) {
         guard let lane = roster.withLock({ $0.lane(key) }) else { return }

@@ -12,8 +12,8 @@ struct SyscallFail: ParsableCommand {
             each is the first of many that fail. The proxy never ends; a request is answered 200 or 503; a write or a sync that \
             failed is final for its segment; once calls succeed again the proxy accepts again. Then it is killed and the \
             directory is read back, as syscall-kill does: what was acknowledged is there once, what was refused is not. A start \
-            may give up with status 1 where a call failed with EIO, on a queue that exists never with ENOSPC, and the next one \
-            succeeds.
+            may give up with status 1 where a call failed with EIO, or a sync failed, after which nothing can be believed; for \
+            want of room otherwise only on a queue that does not exist yet. The next start succeeds.
             """
     )
 
@@ -80,7 +80,8 @@ struct SyscallFail: ParsableCommand {
         tally.struck += 1
         if !site.isRunning {
             let status = site.waitForEnd()
-            let mayEnd = scenario.warmUp == nil && (strike.code == EIO || scenario.makesQueue)
+            let hasFailedSync = range.faults.calls.contains { $0.kinds.contains(.syncs) && $0.error != 0 }
+            let mayEnd = scenario.warmUp == nil && (strike.code == EIO || scenario.makesQueue || hasFailedSync)
             guard status == 1, mayEnd else { throw YardFault("the proxy ended with \(status); see \(site.log)") }
             tally.ended += 1
         } else {

@@ -44,7 +44,7 @@ struct SimulationTests {
     ]
 
     /// Worlds that broke the promise once, beyond the three hundred.
-    @Test(arguments: [UInt64(10_038), 12_824, 20_734, 103_700, 183_402, 205_417])
+    @Test(arguments: [UInt64(10_038), 12_824, 20_734, 103_700, 183_402, 205_417, 254_957, 692_756])
     func aSeedThatFoundAFaultPasses(seed: UInt64) {
         #expect(World(seed: seed).run().violation == nil)
     }

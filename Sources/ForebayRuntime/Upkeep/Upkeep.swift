@@ -130,7 +130,7 @@ final class Upkeep: Sendable {
     private func compactDeadLetters() {
         do throws(DeadLetterLogFault) {
             // A lane that is gone has been drained and trimmed whole.
-            _ = try deadLetters.log.compact { self.queue.progress(of: $0)?.trimmed ?? Offset(.max) }
+            _ = try deadLetters.log.compact { self.queue.gone(of: $0) ?? Offset(.max) }
         } catch {
             log.warning("settled dead letters can't be cleared away", metadata: ["reason": "\(error)"])
         }

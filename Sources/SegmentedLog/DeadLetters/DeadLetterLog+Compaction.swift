@@ -13,7 +13,7 @@ extension DeadLetterLog {
     ///
     /// Blocks recording for as long as one file is written anew. Does nothing while letters are being retried.
     ///
-    /// - Parameter trimmed: the last offset of the lane that the queue can't read any more.
+    /// - Parameter trimmed: the last offset of the lane that the queue can't read any more, and that no crash brings back.
     package func compact(trimmed: (LaneKey) -> Offset) throws(DeadLetterLogFault) -> Compaction {
         let done: Result<Compaction, DeadLetterLogFault>? = reading.withLockIfAvailable { _ in
             do throws(DeadLetterLogFault) {

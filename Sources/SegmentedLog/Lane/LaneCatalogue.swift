@@ -86,6 +86,14 @@ package final class LaneCatalogue: Sendable {
         state.withLock { $0.segments.first?.base ?? $0.end.advanced(by: 1) }
     }
 
+    /// The last offset that no crash brings back: what is trimmed and not gone from the disk for good is behind it.
+    package var gone: Offset {
+        state.withLock { state in
+            let first = state.leaving.first?.base ?? state.segments.first?.base ?? state.end.advanced(by: 1)
+            return Offset(first.rawValue - 1)
+        }
+    }
+
     package var segments: [Segment] { state.withLock { $0.segments } }
     package var spares: [Spare] { state.withLock { $0.spares } }
 

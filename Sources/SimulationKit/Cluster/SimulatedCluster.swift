@@ -46,6 +46,9 @@ final class SimulatedCluster {
         survivor = node
     }
 
+    /// How many records the loading of the dump took that the cluster began with.
+    private(set) var loaded = 0
+
     /// All nodes go to another cluster, which begins with what the survivor held at `place`.
     func makeAnew(from place: Int) {
         lastIdentifier += 1
@@ -53,6 +56,7 @@ final class SimulatedCluster {
         var dump = SimulatedPostgres.State()
         for index in 0..<place { dump.apply(survivor.timeline.record(after: index)) }
         survivor.makeAnew(lastIdentifier, from: dump.records)
+        loaded = survivor.place
         for node in others {
             node.rewind(to: survivor)
             node.comeBack()

@@ -450,8 +450,7 @@ final class SimulatedProxy {
 
     func compactLetters() {
         let done = try? letters.compact { key in
-            guard let lane = lanes.first(where: { $0.key == key }) else { return Offset(.max) }
-            return Offset(lane.catalogue.first.rawValue - 1)
+            lanes.first { $0.key == key }?.catalogue.gone ?? Offset(.max)
         }
         if let done { around.count(.lettersCompacted, done.rewritten + done.removed) }
     }

@@ -175,7 +175,8 @@ extension World {
     /// Back to an earlier moment, on a new timeline.
     private func restore(_ cluster: SimulatedCluster) {
         let old = cluster.survivor
-        let place = random.below(old.place + 1)
+        // Nobody goes back to the middle of the loading of a dump: what a database then lacks is in the dump.
+        let place = max(random.below(old.place + 1), cluster.loaded)
         let path = old.timeline
         let node = random.chance(700) ? old : random.pick(cluster.others)
         var past = SimulatedPostgres.State()
