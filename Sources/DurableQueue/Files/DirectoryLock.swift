@@ -10,7 +10,9 @@ final class DirectoryLock: Sendable {
 
     init(_ directory: String) throws(QueueFault) {
         let path = directory + "/LOCK"
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+        // What is there can be opened on a full disk too.
+        let found = open(path, O_RDWR | O_CLOEXEC)
+        descriptor = found < 0 && errno == ENOENT ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640) : found
         guard descriptor >= 0 else { throw .log(.file(.init(last: "open", path))) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
