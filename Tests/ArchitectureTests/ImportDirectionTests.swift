@@ -94,6 +94,17 @@ struct ImportDirectionTests {
         }
     }
 
+    /// A function that is itself the value of a lock is wrapped once more by every `withLock`, and the wrapping is stored back: after some ten thousand times a call
+    /// of it overflows the stack. A proxy ended so, without a word, some thousand reads after its start.
+    @Test
+    func noLockLendsOutAFunction() throws {
+        let lent = /(Mutex|Monitor)<[^=\n]*->/
+        #expect("let listener = Mutex<(@Sendable (Int) -> Void)?>(nil)".contains(lent))
+        for target in try targets() {
+            for file in target.files { #expect(!code(of: file.text).contains(lent), "\(file.path)") }
+        }
+    }
+
     @Test
     func theReaderOfImportsSeesEveryForm() {
         let text = """

@@ -28,6 +28,13 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
         var guests: [QueueID: Duration] = [:]
     }
 
+    /// A structure, since a function that is itself the value of a generic type is wrapped once more whenever it is lent out by `withLock`, and the wrapping is
+    /// stored back: after some ten thousand looks a call of it would overflow the stack.
+    private struct Audience {
+        var listener: (@Sendable (PrimaryChoice) -> Void)?
+        var spectator: (@Sendable (Look) -> Void)?
+    }
+
     let primaryChanges = Counter()
     let degradations = Counter()
     private let queue: DurableQueue
@@ -41,8 +48,7 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
     /// Held from an observation to the end of what follows from it, so that nothing overtakes what has to be on disk first.
     private let deciding = Mutex(())
     private let threads = Mutex<[OwnedThread]>([])
-    private let listener = Mutex<(@Sendable (PrimaryChoice) -> Void)?>(nil)
-    private let spectator = Mutex<(@Sendable (Look) -> Void)?>(nil)
+    private let audience = Mutex(Audience())
 
     /// A primary that has not answered for so long may hang, and another node be promoted at any moment.
     private static let suspicion = Duration.milliseconds(500)
@@ -70,7 +76,7 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
         connection: ConnectionSettings,
         onChoice: @escaping @Sendable (PrimaryChoice) -> Void
     ) throws(QueueFault) {
-        listener.withLock { $0 = onChoice }
+        audience.withLock { $0.listener = onChoice }
         for (index, node) in settings.cluster.nodes.enumerated() {
             var named = connection
             named.applicationName += "/watch"
@@ -102,7 +108,7 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
 
     /// - Parameter spectator: told of every observation, one after the other, on the nodes' threads; must not block.
     func show(to spectator: @escaping @Sendable (Look) -> Void) {
-        self.spectator.withLock { $0 = spectator }
+        audience.withLock { $0.spectator = spectator }
     }
 
     func stop() {
@@ -214,7 +220,7 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
         deciding.withLock { _ in
             let now = clock.now
             for action in state.withLock({ $0.machine.note(observation, at: now) }) { perform(action) }
-            if let spectator = spectator.withLock({ $0 }) { spectator(look(after: observation, at: now)) }
+            if let spectator = audience.withLock({ $0.spectator }) { spectator(look(after: observation, at: now)) }
             guard let actions = state.withLock({ $0.machine.adoptByItself(at: now) }) else { return }
             log.critical("the cluster was made anew and is taken: retention.on_restore is replay")
             for action in actions { perform(action) }
@@ -281,7 +287,7 @@ final class ClusterWatch: PrimaryDirectory, Sendable {
         }
         // The other nodes' threads have a shorter pause from here on, and the lanes somewhere to go to.
         lookAgain()
-        listener.withLock { $0 }?(choice)
+        audience.withLock { $0.listener }?(choice)
     }
 
     // MARK: Replicated
