@@ -102,6 +102,24 @@ package struct YardFault: Error, CustomStringConvertible {
 @discardableResult
 package func capture(_ executable: String, _ arguments: [String], environment: [String: String] = [:]) throws -> String
 {
+    let outcome = try outcome(of: executable, arguments, environment: environment, withErrors: false)
+    guard outcome.status == 0 else {
+        throw YardFault(
+            "\(executable) \(arguments.joined(separator: " ")) ended with status \(outcome.status)\n\(outcome.text)"
+        )
+    }
+    return outcome.text
+}
+
+/// Runs a program to its end, and returns its status and what it wrote.
+///
+/// - Parameter withErrors: standard error too, in the order of writing; without, it goes where this process's goes.
+package func outcome(
+    of executable: String,
+    _ arguments: [String],
+    environment: [String: String] = [:],
+    withErrors: Bool = true
+) throws -> (status: Int32, text: String) {
     let output = Pipe()
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
@@ -109,16 +127,11 @@ package func capture(_ executable: String, _ arguments: [String], environment: [
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
+    if withErrors { process.standardError = output }
     try process.run()
     let data = try output.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-        throw YardFault(
-            "\(executable) \(arguments.joined(separator: " ")) ended with status \(process.terminationStatus)\n"
-                + String(decoding: data, as: UTF8.self)
-        )
-    }
-    return String(decoding: data, as: UTF8.self)
+    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
 }
 
 /// Asks `condition` until it holds; throws once `seconds` have passed.

@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 
 /// One request over a connection of its own to a port on loopback; enough to ask a proxy how it is.
 package struct LoopbackHTTP: Sendable {
@@ -46,34 +45,13 @@ package struct LoopbackHTTP: Sendable {
 
     /// nil if the port refuses, breaks off or says nothing for ten seconds.
     private func ask(_ request: String) -> Answer? {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var patience = timeval(tv_sec: 10, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard connected == 0 else { return nil }
-        var left = Array(request.utf8)[...]
-        while !left.isEmpty {
-            let sent = left.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            guard sent > 0 else { return nil }
-            left = left.dropFirst(sent)
-        }
         var answer: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 65536)
-        while true {
-            let count = recv(descriptor, &piece, piece.count, 0)
-            guard count >= 0 else { return nil }
-            if count == 0 { break }
-            answer += piece[..<count]
+        do {
+            let socket = try LoopbackSocket(port: port, patience: 10)
+            try socket.send(Array(request.utf8))
+            while case let piece = try socket.receive(), !piece.isEmpty { answer += piece }
+        } catch {
+            return nil
         }
         let text = String(decoding: answer, as: UTF8.self)
         guard let end = text.range(of: "\r\n\r\n") else { return nil }

@@ -3,11 +3,9 @@ package import PostgresWire
 
 /// A client of the wire protocol that blocks, and that can be told to send anything. Owner: one thread.
 package final class WireClient {
-    package struct Failure: Error, CustomStringConvertible {
-        package var description: String
-    }
+    package typealias Failure = LoopbackSocket.Failure
 
-    private let descriptor: Int32
+    private let socket: LoopbackSocket
     private var received: [UInt8] = []
     package private(set) var key: CancelKey?
     package private(set) var parameters: [String: String] = [:]
@@ -15,41 +13,17 @@ package final class WireClient {
     package private(set) var negotiated: BackendMessage?
 
     package init(port: Int) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var patience = timeval(tv_sec: 20, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let outcome = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard outcome == 0 else {
-            Glibc.close(descriptor)
-            throw Failure(description: "connect: \(String(cString: strerror(errno)))")
-        }
-    }
-
-    deinit {
-        Glibc.close(descriptor)
+        socket = try LoopbackSocket(port: port, patience: 20)
     }
 
     /// A send that makes no headway for so long fails.
     package func limitSending(to seconds: Int) {
         var patience = timeval(tv_sec: seconds, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(socket.descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     }
 
     package func send(_ bytes: [UInt8]) throws {
-        var left = bytes[...]
-        while !left.isEmpty {
-            let sent = left.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            guard sent > 0 else { throw Failure(description: "send: \(String(cString: strerror(errno)))") }
-            left = left.dropFirst(sent)
-        }
+        try socket.send(bytes)
     }
 
     package func send(_ packet: StartupPacket) throws {
@@ -66,16 +40,14 @@ package final class WireClient {
 
     /// Nil at the end of the connection.
     private func fill() throws -> Bool {
-        var piece = [UInt8](repeating: 0, count: 65536)
-        let count = recv(descriptor, &piece, piece.count, 0)
-        guard count >= 0 else { throw Failure(description: "recv: \(String(cString: strerror(errno)))") }
-        received += piece[..<count]
-        return count > 0
+        let piece = try socket.receive()
+        received += piece
+        return !piece.isEmpty
     }
 
     /// Gives the other end time to answer; what it has sent by then is kept.
     package func wait(milliseconds: Int32) throws {
-        var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        var poll = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
         if Glibc.poll(&poll, 1, milliseconds) > 0 { _ = try fill() }
     }
 

@@ -111,25 +111,3 @@ final class OwnWrites: Sendable {
         return client
     }
 }
-
-extension Yard {
-    var readerPassword: String {
-        get throws { try String(contentsOfFile: "\(directory)/reader", encoding: .utf8) }
-    }
-
-    /// libpq's environment for the read port.
-    var reader: [String: String] {
-        get throws {
-            [
-                "PGHOST": "127.0.0.1", "PGPORT": "\(readPort)", "PGUSER": "apm_reader", "PGDATABASE": Self.database,
-                "PGPASSWORD": try readerPassword,
-            ]
-        }
-    }
-
-    func readClient() throws -> WireClient {
-        let client = try WireClient(port: readPort)
-        try client.login(user: "apm_reader", password: try readerPassword)
-        return client
-    }
-}

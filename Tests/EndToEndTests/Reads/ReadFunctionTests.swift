@@ -15,7 +15,7 @@ final class ReadFunctionTests {
 
     init() throws {
         yard = try FunctionYard.shared.get()
-        password = try String(contentsOfFile: "\(yard.directory)/reader", encoding: .utf8)
+        password = try yard.readerPassword
     }
 
     func client(
@@ -30,21 +30,7 @@ final class ReadFunctionTests {
 
     /// Standard output and standard error together, and the status.
     func psql(_ arguments: [String]) throws -> (status: Int32, text: String) {
-        let output = Pipe()
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["psql", "-X"] + arguments
-        process.environment = ProcessInfo.processInfo.environment.merging([
-            "PGHOST": "127.0.0.1", "PGPORT": "\(yard.readPort)", "PGUSER": "apm_reader", "PGPASSWORD": password,
-            "PGDATABASE": Yard.database,
-        ]) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let data = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+        try outcome(of: "psql", ["-X"] + arguments, environment: yard.reader)
     }
 }
 

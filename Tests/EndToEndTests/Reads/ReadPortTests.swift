@@ -16,7 +16,7 @@ final class ReadPortTests {
 
     init() throws {
         yard = try ReadYard.shared.get()
-        password = try String(contentsOfFile: "\(yard.directory)/reader", encoding: .utf8)
+        password = try yard.readerPassword
     }
 
     func client(_ more: [StartupMessage.Parameter] = [], version: ProtocolVersion = .oldest) throws
@@ -27,27 +27,9 @@ final class ReadPortTests {
         return client
     }
 
-    var environment: [String: String] {
-        [
-            "PGHOST": "127.0.0.1", "PGPORT": "\(yard.readPort)", "PGUSER": "apm_reader", "PGPASSWORD": password,
-            "PGDATABASE": Yard.database,
-        ]
-    }
-
     /// Standard output and standard error together, and the status.
     func run(_ program: String, _ arguments: [String]) throws -> (status: Int32, text: String) {
-        let output = Pipe()
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = [program] + arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let data = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+        try outcome(of: program, arguments, environment: yard.reader)
     }
 
     // MARK: Clients as they are
@@ -576,7 +558,7 @@ final class ReadPortTests {
     /// and not a time: the signal that would end pgbench is blocked in what Foundation starts.)
     private func readWhile(_ events: () throws -> Void) throws {
         let transactions = 500
-        let environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        let environment = ProcessInfo.processInfo.environment.merging(try yard.reader) { $1 }
         let isOver = Mutex(false)
         let runs = Mutex<[(status: Int32, text: String)]>([])
         let end = DispatchSemaphore(value: 0)

@@ -1,13 +1,10 @@
 import Foundation
 import Glibc
+import ProvingGround
 
 /// One request over a connection of its own, whose answer is read only as it is asked for, and whose end is told from its breaking off. Owner: one thread.
 final class StreamingHTTP {
-    struct Failure: Error, CustomStringConvertible {
-        var description: String
-    }
-
-    private let descriptor: Int32
+    private let socket: LoopbackSocket
     private var received: [UInt8] = []
     private(set) var status = 0
     private(set) var fields: [String: String] = [:]
@@ -26,46 +23,26 @@ final class StreamingHTTP {
         body: String = "",
         window: Int32? = nil
     ) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var patience = timeval(tv_sec: 40, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        if var window { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &window, socklen_t(MemoryLayout<Int32>.size)) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let outcome = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard outcome == 0 else { throw Failure(description: "connect: \(String(cString: strerror(errno)))") }
+        socket = try LoopbackSocket(port: port, patience: 40, window: window)
         var head = "\(method) \(target) HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: \(body.utf8.count)\r\n"
         for (name, value) in headers { head += "\(name): \(value)\r\n" }
-        var left = Array("\(head)\r\n\(body)".utf8)[...]
-        while !left.isEmpty {
-            let sent = left.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            guard sent > 0 else { throw Failure(description: "send: \(String(cString: strerror(errno)))") }
-            left = left.dropFirst(sent)
-        }
+        try socket.send(Array("\(head)\r\n\(body)".utf8))
         guard let line = try line(), let code = line.split(separator: " ").dropFirst().first, let status = Int(code)
-        else { throw Failure(description: "no answer") }
+        else { throw LoopbackSocket.Failure(description: "no answer") }
         self.status = status
         fields = try readFields()
     }
 
-    deinit {
-        Glibc.close(descriptor)
-    }
-
     private func fill() throws -> Bool {
-        var piece = [UInt8](repeating: 0, count: 16384)
-        let count = recv(descriptor, &piece, piece.count, 0)
-        // A reset is an end that is not whole.
-        if count < 0, errno == ECONNRESET { return false }
-        guard count >= 0 else { throw Failure(description: "recv: \(String(cString: strerror(errno)))") }
-        received += piece[..<count]
-        return count > 0
+        do throws(LoopbackSocket.Failure) {
+            let piece = try socket.receive()
+            received += piece
+            return !piece.isEmpty
+        } catch {
+            // A reset is an end that is not whole.
+            if error.code == ECONNRESET { return false }
+            throw error
+        }
     }
 
     /// Without its end; nil if the connection is over first.
