@@ -1,8 +1,9 @@
 // Group commits, rotation, and what follows a call that fails, each as a story of a few lines.
 import Records
-import SegmentedLog
 import SimulationKit
 import Testing
+
+@testable import SegmentedLog
 
 @Suite struct LaneLogTests {
     @Test func requestsOfAGroupGetDenseOffsetsAndOneSync() throws {
@@ -14,6 +15,24 @@ import Testing
         #expect(lane.disk.syncs == syncs + 1)
         #expect(result.bytes % Sector.byteCount == 0)
         #expect(try lane.readAll().stamps.map(\.stamp.request) == [1, 2, 2, 2, 3, 3])
+    }
+
+    /// The log noted them in a copy of all that the segment held, for each group anew.
+    @Test func theKeysOfASegmentAreNotCopiedForEachGroup() throws {
+        let lane = try LaneFixture(segmentBytes: 1 << 20)
+        var moves = 0
+        var place: UnsafeRawPointer?
+        for key in 0..<500 {
+            lane.append([AppendRequest(.stamped(key, rows: 1), key: key)])
+            guard case .writing(let active) = lane.log.state else {
+                Issue.record("nothing is written")
+                return
+            }
+            let now = active.keys.withUnsafeBytes { $0.baseAddress }
+            if now != place { moves += 1 }
+            place = now
+        }
+        #expect(moves <= 16, "an array that grows moves when its room is doubled")
     }
 
     /// Found by simulation, seed 159353: a power cut took back a name that the process after had believed.

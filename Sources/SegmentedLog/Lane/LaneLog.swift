@@ -167,6 +167,8 @@ package final class LaneLog {
         result.bytes = group.length
         active.position += group.length
         active.nextBlock = encoder.blockAfter
+        // The state lets go of the keys first: an array that two hold is copied as a whole when it is added to.
+        state = .resting
         active.keys.append(contentsOf: encoder.keys)
         end = Offset(encoder.end.rawValue - 1)
         if context.options.sync == .always { synced = end }
