@@ -161,7 +161,13 @@ let package = Package(
             ["LibPQClient", "DatabaseSchema", "Delivery", "Topology", "Records", "LocalPostgres", "ProvingGround"]
         ),
         tests("LocalPostgresTests", ["LocalPostgres"]),
-        tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix, nioHTTP1]),
+        tests(
+            "IngestServerTests",
+            [
+                "IngestServer", "IngestFormats", "Instruments", "Records", nioCore, nioPosix, nioEmbedded, nioHTTP1,
+                log,
+            ]
+        ),
         tests("ReadProxyTests", ["ReadProxy", "PostgresWire", "Records"]),
         tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),
         tests(

@@ -53,9 +53,11 @@ struct ListenerBinder: Sendable {
         }
         loop.instruments.connectionsAccepted.add()
         channel.closeFuture.whenComplete { [count] _ in count.leave() }
+        let socket =
+            tls == nil ? try pipeline.withUnsafeTransportIfAvailable { (socket: NIOBSDSocket.Handle) in socket } : nil
         switch kind {
-        case .http: try pipeline.addHandler(HTTPConnection(loop: loop, number: number))
-        case .tcp: try pipeline.addHandler(TCPConnection(loop: loop, number: number))
+        case .http: try pipeline.addHandler(HTTPConnection(loop: loop, number: number, socket: socket))
+        case .tcp: try pipeline.addHandler(TCPConnection(loop: loop, number: number, socket: socket))
         }
     }
 

@@ -72,10 +72,10 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     @exclusivity(unchecked) var headDeadline: NIODeadline
     @exclusivity(unchecked) var idleSince: NIODeadline
 
-    init(loop: IngestLoop, number: UInt64) {
+    init(loop: IngestLoop, number: UInt64, socket: NIOBSDSocket.Handle? = nil) {
         self.loop = loop
         self.number = number
-        link = ConnectionLink(loop: loop)
+        link = ConnectionLink(loop: loop, socket: socket)
         parser = HTTPRequestParser(limits: loop.configuration.httpLimits)
         idleSince = loop.eventLoop.now
         headDeadline = idleSince + TimeAmount(loop.configuration.headerTimeout)
@@ -84,6 +84,11 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     func handlerAdded(context: ChannelHandlerContext) {
         link.attach(context)
         loop.add(self)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        link.socketDidClose()
+        context.fireChannelInactive()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {

@@ -76,16 +76,21 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
     private var isGivenUp = false
     private(set) var isRemoved = false
 
-    init(loop: IngestLoop, number: UInt64) {
+    init(loop: IngestLoop, number: UInt64, socket: NIOBSDSocket.Handle? = nil) {
         self.loop = loop
         self.number = number
-        link = ConnectionLink(loop: loop)
+        link = ConnectionLink(loop: loop, socket: socket)
         framer = LineFramer(limit: loop.configuration.maxLineBytes)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         link.attach(context)
         loop.add(self)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        link.socketDidClose()
+        context.fireChannelInactive()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
