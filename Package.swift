@@ -71,8 +71,17 @@ let package = Package(
         part("DurableQueue", ["Records", "Instruments", "SegmentedLog", "CScheduling", log]),
         .target(name: "DatabaseSchema", resources: [.embedInCode("sql")], swiftSettings: strict),
         part("LibPQClient", ["Records", "Delivery", "Topology", "DatabaseSchema", "CLibPQ"]),
-        part("IngestServer", ["Records", "Instruments", "IngestFormats", "COpenSSL", nioCore, nioPosix, nioSSL, log]),
-        part("ReadProxy", ["Records", "Instruments", "Topology", "PostgresWire", nioCore, nioPosix, nioSSL, log]),
+        part("DirectSockets", [nioCore]),
+        part(
+            "IngestServer",
+            [
+                "Records", "Instruments", "IngestFormats", "DirectSockets", "COpenSSL", nioCore, nioPosix, nioSSL, log,
+            ]
+        ),
+        part(
+            "ReadProxy",
+            ["Records", "Instruments", "Topology", "PostgresWire", "DirectSockets", nioCore, nioPosix, nioSSL, log]
+        ),
         part("OpsServer", ["Records", "Instruments", hummingbird, nioCore, lifecycle, log]),
         part(
             "ForebayRuntime",
@@ -161,13 +170,8 @@ let package = Package(
             ["LibPQClient", "DatabaseSchema", "Delivery", "Topology", "Records", "LocalPostgres", "ProvingGround"]
         ),
         tests("LocalPostgresTests", ["LocalPostgres"]),
-        tests(
-            "IngestServerTests",
-            [
-                "IngestServer", "IngestFormats", "Instruments", "Records", nioCore, nioPosix, nioEmbedded, nioHTTP1,
-                log,
-            ]
-        ),
+        tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix, nioHTTP1]),
+        tests("DirectSocketsTests", ["DirectSockets", nioCore, nioPosix, nioEmbedded]),
         tests("ReadProxyTests", ["ReadProxy", "PostgresWire", "Records"]),
         tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),
         tests(

@@ -53,11 +53,9 @@ struct ListenerBinder: Sendable {
         }
         loop.instruments.connectionsAccepted.add()
         channel.closeFuture.whenComplete { [count] _ in count.leave() }
-        let socket =
-            tls == nil ? try pipeline.withUnsafeTransportIfAvailable { (socket: NIOBSDSocket.Handle) in socket } : nil
         switch kind {
-        case .http: try pipeline.addHandler(HTTPConnection(loop: loop, number: number, socket: socket))
-        case .tcp: try pipeline.addHandler(TCPConnection(loop: loop, number: number, socket: socket))
+        case .http: try pipeline.addHandler(HTTPConnection(loop: loop, number: number, isPlain: tls == nil))
+        case .tcp: try pipeline.addHandler(TCPConnection(loop: loop, number: number, isPlain: tls == nil))
         }
     }
 

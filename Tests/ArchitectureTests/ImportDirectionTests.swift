@@ -18,8 +18,9 @@ struct ImportDirectionTests {
         "PostgresWire": ["COpenSSL"],
         "DurableQueue": ["Records", "Instruments", "SegmentedLog", "CScheduling"],
         "LibPQClient": ["Records", "Delivery", "Topology", "DatabaseSchema", "CLibPQ"],
-        "IngestServer": ["Records", "Instruments", "IngestFormats", "COpenSSL"],
-        "ReadProxy": ["Records", "Instruments", "Topology", "PostgresWire"],
+        "DirectSockets": [],
+        "IngestServer": ["Records", "Instruments", "IngestFormats", "DirectSockets", "COpenSSL"],
+        "ReadProxy": ["Records", "Instruments", "Topology", "PostgresWire", "DirectSockets"],
         "OpsServer": ["Records", "Instruments"],
         "ForebayRuntime": [
             "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "DurableQueue",

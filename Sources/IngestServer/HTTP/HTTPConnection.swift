@@ -72,10 +72,10 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     @exclusivity(unchecked) var headDeadline: NIODeadline
     @exclusivity(unchecked) var idleSince: NIODeadline
 
-    init(loop: IngestLoop, number: UInt64, socket: NIOBSDSocket.Handle? = nil) {
+    init(loop: IngestLoop, number: UInt64, isPlain: Bool = false) {
         self.loop = loop
         self.number = number
-        link = ConnectionLink(loop: loop, socket: socket)
+        link = ConnectionLink(loop: loop, isPlain: isPlain)
         parser = HTTPRequestParser(limits: loop.configuration.httpLimits)
         idleSince = loop.eventLoop.now
         headDeadline = idleSince + TimeAmount(loop.configuration.headerTimeout)
@@ -84,11 +84,6 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
     func handlerAdded(context: ChannelHandlerContext) {
         link.attach(context)
         loop.add(self)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        link.socketDidClose()
-        context.fireChannelInactive()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {

@@ -1,22 +1,17 @@
-import Glibc
+import DirectSockets
 import Instruments
 import NIOCore
 
 /// The channel of a connection as its handler uses it: reads that are held back, answers collected into one write, and
 /// an end that does not take answers with it.
 ///
-/// Where nothing stands between the connection and its socket, answers are sent to it right away. The channel gets what the
-/// socket does not take at once, and everything else: errors too, which it meets by itself when it tries again.
-///
 /// Owner: the connection, on its event loop.
 final class ConnectionLink {
     // Unchecked, as in HTTPConnection.
     private let loop: IngestLoop
     @exclusivity(unchecked) private(set) var context: ChannelHandlerContext?
-    /// The channel's socket while it is open and answers go to it as they are; nil for one with TLS, or without a socket.
-    @exclusivity(unchecked) private var socket: NIOBSDSocket.Handle?
-    /// Writes that lie in the channel; what follows queues up behind them.
-    @exclusivity(unchecked) private var queued = 0
+    @exclusivity(unchecked) private var writer = DirectWriter()
+    private let isPlain: Bool
     /// Bytes that the next `flush` sends.
     @exclusivity(unchecked) var outgoing = ByteBuffer()
     /// A read of the channel that is held back while nothing more can be taken.
@@ -29,10 +24,10 @@ final class ConnectionLink {
     /// The peer has sent all that it will.
     @exclusivity(unchecked) private(set) var inputEnded = false
 
-    /// - Parameter socket: that of the channel, if what is written to the channel goes to it unchanged.
-    init(loop: IngestLoop, socket: NIOBSDSocket.Handle?) {
+    /// - Parameter isPlain: no other handler changes what goes out, as TLS does.
+    init(loop: IngestLoop, isPlain: Bool) {
         self.loop = loop
-        self.socket = socket
+        self.isPlain = isPlain
         unwritableSince = loop.eventLoop.now
     }
 
@@ -46,16 +41,12 @@ final class ConnectionLink {
 
     func attach(_ context: ChannelHandlerContext) {
         self.context = context
+        if isPlain { writer.attach(context) }
     }
 
     func detach() {
         context = nil
-        socket = nil
-    }
-
-    /// The channel has closed its socket, whose number may be another's by now; `detach` comes a task later.
-    func socketDidClose() {
-        socket = nil
+        writer.detach()
     }
 
     // MARK: - Reading
@@ -89,22 +80,9 @@ final class ConnectionLink {
 
     func flush() {
         guard let context, !isFinished, outgoing.readableBytes > 0 else { return }
-        if let socket, queued == 0 {
-            let sent = outgoing.withUnsafeReadableBytes {
-                send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            if sent > 0 { outgoing.moveReaderIndex(forwardBy: sent) }
-        }
-        if outgoing.readableBytes > 0 { enqueue(on: context) }
+        writer.write(outgoing, to: context)
+        writer.flush(context)
         outgoing.clear()
-    }
-
-    private func enqueue(on context: ChannelHandlerContext) {
-        guard socket != nil else { return context.writeAndFlush(NIOAny(outgoing), promise: nil) }
-        queued += 1
-        let written = context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenSuccess { self.queued -= 1 }
-        context.writeAndFlush(NIOAny(outgoing), promise: written)
     }
 
     /// Sends what is left to send, then closes.

@@ -76,21 +76,16 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
     private var isGivenUp = false
     private(set) var isRemoved = false
 
-    init(loop: IngestLoop, number: UInt64, socket: NIOBSDSocket.Handle? = nil) {
+    init(loop: IngestLoop, number: UInt64, isPlain: Bool = false) {
         self.loop = loop
         self.number = number
-        link = ConnectionLink(loop: loop, socket: socket)
+        link = ConnectionLink(loop: loop, isPlain: isPlain)
         framer = LineFramer(limit: loop.configuration.maxLineBytes)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         link.attach(context)
         loop.add(self)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        link.socketDidClose()
-        context.fireChannelInactive()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {

@@ -1,3 +1,4 @@
+import DirectSockets
 import Instruments
 import Logging
 import NIOCore
@@ -33,7 +34,7 @@ final class BackendConnection: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var phase = Phase.greeting
     private var held = ByteBuffer()
-    private var needsFlush = false
+    private var outgoing = DirectWriter()
     private var withholdsRead = false
     var exchange = Exchange()
     private(set) var parameters: ParameterSet
@@ -71,6 +72,7 @@ final class BackendConnection: ChannelDuplexHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
+        outgoing.attach(context)
         let upstream = loop.configuration.upstream
         // As with libpq, a Unix socket is its own protection.
         if upstream.tls.asks, !upstream.nodes[node].host.hasPrefix("/") {
@@ -112,6 +114,7 @@ final class BackendConnection: ChannelDuplexHandler {
                     preconditionFailure("TLS was asked for without a context for it")
                 }
                 let host = loop.configuration.upstream.nodes[node].host
+                outgoing.takeThePipeline()
                 let handler = try NIOSSLClientHandler(context: tls, serverHostname: host.isServerName ? host : nil)
                 try context.pipeline.syncOperations.addHandler(handler, position: .first)
             } catch {
@@ -201,14 +204,12 @@ final class BackendConnection: ChannelDuplexHandler {
 
     func write(_ buffer: ByteBuffer) {
         guard let context else { return }
-        context.write(wrapOutboundOut(buffer), promise: nil)
-        needsFlush = true
+        outgoing.write(buffer, to: context)
     }
 
     func flush() {
-        guard needsFlush, let context else { return }
-        needsFlush = false
-        context.flush()
+        guard let context else { return }
+        outgoing.flush(context)
     }
 
     /// Runs a query of our own, none of which the client sees.
@@ -475,6 +476,7 @@ final class BackendConnection: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        outgoing.detach()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -525,12 +527,15 @@ final class BackendConnection: ChannelDuplexHandler {
         // What the client does not read is not read from the server.
         if case .leased(let client) = phase, !client.isWritable {
             client.wakesBackend = true
+            withholdsRead = true
             return
         }
         context.read()
     }
 
     func resumeReading() {
+        guard withholdsRead else { return }
+        withholdsRead = false
         context?.read()
     }
 

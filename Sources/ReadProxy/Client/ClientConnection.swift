@@ -1,3 +1,4 @@
+import DirectSockets
 import Instruments
 import NIOCore
 import NIOSSL
@@ -47,7 +48,7 @@ final class ClientConnection: ChannelDuplexHandler {
     var pause = Pause.none
     /// What has come and is not dealt with.
     var held = ByteBuffer()
-    private var needsFlush = false
+    private var outgoing = DirectWriter()
     let begun: NIODeadline
     /// Of the last thing that happened.
     private(set) var active: NIODeadline
@@ -124,6 +125,7 @@ final class ClientConnection: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        outgoing.attach(context)
         loop.add(self)
         loop.instruments.clients.add(1)
         loop.instruments.clientsAccepted.add()
@@ -131,6 +133,7 @@ final class ClientConnection: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        outgoing.detach()
     }
 
     // MARK: What comes
@@ -194,8 +197,7 @@ final class ClientConnection: ChannelDuplexHandler {
 
     func write(_ buffer: ByteBuffer) {
         guard let context else { return }
-        context.write(wrapOutboundOut(buffer), promise: nil)
-        needsFlush = true
+        outgoing.write(buffer, to: context)
     }
 
     func write(_ messages: BackendMessage...) {
@@ -205,9 +207,8 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     func flush() {
-        guard needsFlush, let context else { return }
-        needsFlush = false
-        context.flush()
+        guard let context else { return }
+        outgoing.flush(context)
     }
 
     /// The last word to the client.
@@ -650,6 +651,7 @@ final class ClientConnection: ChannelDuplexHandler {
         write(ByteBuffer(bytes: [UInt8(ascii: "S")]))
         flush()
         isSecure = true
+        outgoing.takeThePipeline()
         do {
             try context.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls), position: .first)
             return true

@@ -10,11 +10,16 @@ final class ClientRegistry: Sendable {
         var loop: ReadLoop
     }
 
+    /// The loops hold the registry.
+    private struct Peer {
+        weak var loop: ReadLoop?
+    }
+
     private struct State {
         var count = 0
         var users: [String: Int] = [:]
         var keys: [Int32: Entry] = [:]
-        var loops: [ReadLoop] = []
+        var loops: [Peer] = []
     }
 
     private let limit: Int
@@ -27,11 +32,11 @@ final class ClientRegistry: Sendable {
     }
 
     func add(_ loop: ReadLoop) {
-        state.withLock { $0.loops.append(loop) }
+        state.withLock { $0.loops.append(Peer(loop: loop)) }
     }
 
     /// All of the port.
-    var loops: [ReadLoop] { state.withLock(\.loops) }
+    var loops: [ReadLoop] { state.withLock { $0.loops.compactMap(\.loop) } }
 
     /// Counts a connection in; false, and nothing counted, if there are too many.
     func enter() -> Bool {
