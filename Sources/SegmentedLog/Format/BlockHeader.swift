@@ -127,6 +127,7 @@ package struct BlockHeader: Hashable, Sendable {
         if first.rawValue == 0 || first >= .unreachable { return "first offset \(first)" }
         if floor > first { return "floor \(floor) above the first offset \(first)" }
         if rows < 1 || rows > rawLength / 2 { return "\(rows) rows in \(rawLength) bytes" }
+        if first.advanced(by: rows) > .unreachable { return "\(rows) rows from offset \(first) on" }
         if rawLength > Self.maximumRawLength { return "raw length \(rawLength)" }
         if keysLength % KeyEntry.byteCount != 0 || keysLength / KeyEntry.byteCount > rows {
             return "keys length \(keysLength)"

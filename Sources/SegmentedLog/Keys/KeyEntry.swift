@@ -33,7 +33,9 @@ package struct KeyEntry: Hashable, Sendable {
     static func decode(_ bytes: UnsafeRawPointer) -> KeyEntry? {
         let first = Offset(bytes.littleEndian(at: 24, as: UInt64.self))
         let count: UInt32 = bytes.littleEndian(at: 32)
-        guard first > .none, first < .unreachable, count > 0 else { return nil }
+        guard first > .none, first < .unreachable, count > 0, first.advanced(by: Int(count)) <= .unreachable else {
+            return nil
+        }
         return KeyEntry(
             request: KeyedRequest(
                 key: IdempotencyKey(high: bytes.littleEndian(at: 0), low: bytes.littleEndian(at: 8)),
