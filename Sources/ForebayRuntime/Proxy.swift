@@ -252,6 +252,7 @@ package struct Proxy: Service {
             upkeep.stop()
             queue.close()
         }
+        try await reads?.endLoops()
         try await loops.shutdownGracefully()
         if let failure { throw failure }
         log.notice("stopped; what was not delivered waits in the queue")

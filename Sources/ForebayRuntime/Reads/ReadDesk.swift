@@ -63,9 +63,13 @@ final class ReadDesk: Sendable {
         return ReadDesk(port: port, routes: routes, users: users, loops: loops)
     }
 
+    /// Ends the port. Its loops may go on being told of nodes and users.
     func close(grace: Duration) async {
         await port.shutdown(grace: grace)
-        // Fails only if it was done before.
-        try? await loops.shutdownGracefully()
+    }
+
+    /// To be called when nobody is left who tells them anything.
+    func endLoops() async throws {
+        try await loops.shutdownGracefully()
     }
 }
