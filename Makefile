@@ -9,11 +9,13 @@ PACKAGES := libpq-dev libssl-dev liblz4-dev zlib1g-dev pkg-config postgresql cur
 # The drivers that the tests send through the read port: Java's is compiled by ecj, which needs no JDK.
 DRIVERS := python3-psycopg2 python3-psycopg python3-asyncpg libpostgresql-jdbc-java default-jre-headless ecj
 # What the benchmarks set Forebay beside.
-RIVALS := nginx-light rsyslog rsyslog-pgsql python3-aiohttp python3-asyncpg python3-uvloop
+RIVALS := nginx-light pgbouncer rsyslog rsyslog-pgsql python3-aiohttp python3-asyncpg python3-uvloop
 RELEASE := .build/release
 # Classes are checked for exclusive access at run time, SwiftNIO's too, which costs 3 to 4 % of what a request takes. The tests, which are
 # built for debugging, keep the checks.
-SWIFT_RELEASE := swift build -c release -Xswiftc -enforce-exclusivity=unchecked
+#
+# Swift's libraries are linked in: a call of theirs then takes no detour, and the program runs where no Swift is installed.
+SWIFT_RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 SOURCES := Package.swift Sources Tests Benchmarks
 
 .PHONY: help
@@ -130,6 +132,10 @@ bench: bench-deps build ## Measure Forebay beside its limits (ONLY=single,drain 
 	$(RELEASE)/bench $(if $(ONLY),--only $(ONLY)) $(if $(CONTENDERS),--contenders '$(CONTENDERS)') \
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DURATION),--duration $(DURATION)) \
 	    $(if $(RECORD),--results Benchmarks/results) --command '$(strip make bench $(foreach name,ONLY CONTENDERS ROUNDS DURATION,$(if $($(name)),$(name)="$($(name))")))'
+
+.PHONY: bench-reads
+bench-reads: bench-deps build ## Measure the read port beside pgbouncer and beside no proxy (ROUNDS=5 DURATION=3)
+	@ROUNDS=$(ROUNDS) DURATION=$(DURATION) Benchmarks/reads.sh
 
 # The measuring package is fetched for this verb alone, into a build folder of its own.
 MICRO := FOREBAY_MICRO=1 swift package --scratch-path .build-micro --allow-writing-to-package-directory benchmark
