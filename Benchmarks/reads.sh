@@ -11,6 +11,8 @@ port=${PORT:-17432}
 replica=$((port + 1))
 forebay_port=$((port + 10))
 pgbouncer_port=$((port + 11))
+# Both pools and 64 connections beside them have to find room below the server's max_connections of 100.
+pool=15
 forebay=.build/release/forebay
 
 mkdir -p "$directory"
@@ -37,7 +39,7 @@ postgres:
   writer: { user: apm_writer, password_file: $FOREBAY_POSTGRES_WRITER_PASSWORD_FILE }
   reader: { user: apm_reader, password_file: $FOREBAY_POSTGRES_READER_PASSWORD_FILE }
 ingest: { http: ["127.0.0.1:$((port + 12))"], tcp: [] }
-read: { listen: ["127.0.0.1:$forebay_port"], pool_size: 20 }
+read: { listen: ["127.0.0.1:$forebay_port"], pool_size: $pool }
 ops: { listen: "127.0.0.1:$((port + 13))" }
 YAML
 "$forebay" init --config "$directory/forebay.yaml" >"$directory/init.log"
@@ -57,7 +59,7 @@ unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = $directory/userlist.txt
 pool_mode = transaction
-default_pool_size = 20
+default_pool_size = $pool
 max_client_conn = 1000
 ignore_startup_parameters = extra_float_digits
 INI
@@ -88,7 +90,10 @@ ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 measure() { # name, port, process or none, clients, mode
     local before after out
     before=$([ "$3" = none ] && echo 0 || ticks "$3")
-    out=$(PGPORT=$2 pgbench -S -n -M "$5" -c "$4" -j 2 -T "$duration" "$database" 2>&1)
+    out=$(PGPORT=$2 pgbench -S -n -M "$5" -c "$4" -j 2 -T "$duration" "$database" 2>&1) || {
+        echo "pgbench through $1 failed: $out" >&2
+        return 1
+    }
     after=$([ "$3" = none ] && echo 0 || ticks "$3")
     awk -v name="$1" -v clients="$4" -v mode="$5" -v ticks="$((after - before))" -v hz="$(getconf CLK_TCK)" '
         /actually processed/ { split($NF, parts, "/"); count = parts[1] }
