@@ -180,6 +180,9 @@ final class ScriptedReader {
             }
             try handle(message, isServed: isServed && !isWild)
         }
+        if received.first == BackendTag.dataRow, !isWild {
+            try promise(!received.contains("SFATAL"), "an error stands in the middle of a row")
+        }
     }
 
     private func handle(_ message: BackendMessage, isServed: Bool) throws(Finding) {

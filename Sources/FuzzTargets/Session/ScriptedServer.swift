@@ -82,7 +82,12 @@ final class ScriptedServer {
 
     func hangUp(saying message: BackendMessage?) {
         guard !isMad else { return }
-        if let message { send(message) }
+        if let message {
+            send(message)
+        } else {
+            // Whoever is killed says no more, not even the rest of a message.
+            output = []
+        }
         phase = .gone
     }
 

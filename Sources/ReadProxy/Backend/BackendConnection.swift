@@ -330,6 +330,7 @@ final class BackendConnection: ChannelDuplexHandler {
             do {
                 event = try buffer.withUnsafeReadableBytes { try exchange.advance($0, &offset) }
             } catch {
+                forward(upTo: offset)
                 loop.instruments.backendFaults.add()
                 loop.log.error(
                     "a node does not keep to the protocol; the connection is closed",
@@ -388,7 +389,8 @@ final class BackendConnection: ChannelDuplexHandler {
             case .ready(.ownQuery):
                 return finishOwn(buffer, offset)
             case .ready: break
-            case .copyIn:
+            case .copyIn(let range):
+                forward(upTo: range.lowerBound - MessageHeader.bytes)
                 loop.instruments.backendFaults.add()
                 return lose(Report(.fatal, "0A000", "COPY FROM STDIN is not served by the read port"))
             }

@@ -79,6 +79,8 @@ final class ClientConnection: ChannelDuplexHandler {
     /// A byte of the answer went out.
     private var hasAnswered = false
     var sawFatal = false
+    /// The backend went in the middle of a message: whatever followed it would be read as its rest.
+    private var isCutShort = false
     /// What the client has sent since the lease began, to be sent again elsewhere; nil if that is too much, or not allowed.
     private var replay: ByteBuffer? = ByteBuffer()
     private var attempts = 0
@@ -219,7 +221,7 @@ final class ClientConnection: ChannelDuplexHandler {
         where field.code == UInt8(ascii: "S") || field.code == UInt8(ascii: "V") {
             fatal.fields[index].text = Report.Severity.fatal.rawValue
         }
-        if !sawFatal { write(.error(fatal)) }
+        if !sawFatal, !isCutShort, backend?.exchange.isWithinMessage != true { write(.error(fatal)) }
         flush()
         close()
     }
@@ -489,6 +491,7 @@ final class ClientConnection: ChannelDuplexHandler {
     func lost(_ backend: BackendConnection, _ report: Report) {
         guard self.backend === backend else { return }
         self.backend = nil
+        isCutShort = backend.exchange.isWithinMessage
         isRunningAgain = false
         pause = .none
         switch phase {

@@ -58,7 +58,7 @@ struct Exchange {
         case own(tag: UInt8, Range<Int>)
         case ready(Kind)
         /// The server wants data, which the read port has none of.
-        case copyIn
+        case copyIn(Range<Int>)
     }
 
     private var queue: [Expected] = []
@@ -77,6 +77,8 @@ struct Exchange {
     private static let wholeBytes = 16 << 20
 
     var isEmpty: Bool { head == queue.count }
+    /// A message was passed on of which the rest has not come.
+    var isWithinMessage: Bool { streaming > 0 }
     var isSettled: Bool { isEmpty && streaming == 0 && status == .idle && !isInBatch && !skipsToSync }
 
     /// The server will say that it is ready, without anything more from the client.
@@ -122,7 +124,7 @@ struct Exchange {
         next == .knownParse || next == .closeStatement || next == .given ? pop() : nil
     }
 
-    /// Walks until there is something to be done. `offset` is where the walk stands.
+    /// Walks until there is something to be done. `offset` is where the walk stands; if it throws, what is before that is in order.
     mutating func advance(_ bytes: UnsafeRawBufferPointer, _ offset: inout Int) throws(WireFault) -> Event {
         while true {
             if streaming > 0 {
@@ -149,8 +151,11 @@ struct Exchange {
                 throw .length(header.messageBytes, limit: Self.wholeBytes)
             }
             guard end <= bytes.count else { return .more }
+            if let event = try step(header.tag, bytes, body) {
+                offset = end
+                return event
+            }
             offset = end
-            if let event = try step(header.tag, bytes, body) { return event }
         }
     }
 
@@ -192,7 +197,7 @@ struct Exchange {
             return nil
         case (.query, BackendTag.copyInResponse), (.execute, BackendTag.copyInResponse),
             (.query, BackendTag.copyBothResponse):
-            return .copyIn
+            return .copyIn(body)
         default: throw .unknownTag(tag)
         }
     }
