@@ -27,7 +27,7 @@ package struct DirectWriter {
         let handle = try? context.channel.pipeline.syncOperations.withUnsafeTransportIfAvailable {
             (handle: NIOBSDSocket.Handle) in handle
         }
-        descriptor = (handle ?? nil) ?? -1
+        descriptor = handle ?? -1
     }
 
     /// From now on another handler sees what goes out.

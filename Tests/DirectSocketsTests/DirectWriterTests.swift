@@ -116,7 +116,7 @@ private final class Sender: ChannelInboundHandler {
         let handle = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable {
             (handle: NIOBSDSocket.Handle) in handle
         }
-        number = handle ?? nil
+        number = handle
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
