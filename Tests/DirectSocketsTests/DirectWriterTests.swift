@@ -28,12 +28,11 @@ import Testing
     @Test func nothingOvertakesWhatTheSocketDidNotTake() async throws {
         let pair = try await Pair()
         let first = 4 << 20
-        try await pair.send([pattern(first)])
-        #expect(try await pair.passed() == 1)
-        try await pair.send([pattern(1000, from: first)])
+        let early = try await pair.send(pattern(first), makingRoomBefore: pattern(1000, from: first))
+        #expect(!early.isEmpty)
+        #expect(try await pair.passed() == 2)
         try await pair.send([pattern(7, from: first + 1000)])
-        #expect(try await pair.passed() == 3)
-        #expect(pair.receive(first + 1007) == pattern(first + 1007))
+        #expect(early + pair.receive(first + 1007 - early.count) == pattern(first + 1007))
 
         // Everything was written: answers are sent straight again, as soon as the channel knows of its last write as well.
         var sent = first + 1007
@@ -163,6 +162,17 @@ private final class Pair: Sendable {
 
     func send(_ pieces: [[UInt8]]) async throws {
         try await onLoop { $0.send(pieces) }
+    }
+
+    /// The reader makes room between two answers, before the channel comes to use it; what was read is returned.
+    func send(_ first: [UInt8], makingRoomBefore second: [UInt8]) async throws -> [UInt8] {
+        try await channel.eventLoop.submit { [sender, peer] in
+            sender.value.send([first])
+            var bytes = [UInt8](repeating: 0, count: first.count)
+            let got = recv(peer, &bytes, bytes.count, CInt(MSG_DONTWAIT))
+            sender.value.send([second])
+            return Array(bytes.prefix(max(0, got)))
+        }.get()
     }
 
     /// Writes that the channel was given.
