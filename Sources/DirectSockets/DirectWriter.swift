@@ -70,7 +70,6 @@ package struct DirectWriter {
             // What went wrong, if anything did, the channel meets as well, and tells of it in its own way.
             if count > 0 { staged.moveReaderIndex(forwardBy: count) }
         }
-        isBehind = true
         pass(to: context)
         context.flush()
     }

@@ -21,10 +21,10 @@ package final class LoopbackSocket {
     let descriptor: Int32
 
     /// - Parameters:
-    ///   - patience: seconds after which a read that gets nothing fails.
+    ///   - patience: seconds after which a read that gets nothing fails; 0 for never.
     ///   - window: bytes of the receive buffer; what is not read there stays with the other end.
     package init(port: Int, patience: Int, window: Int32? = nil) throws(Failure) {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw Failure(last: "socket") }
         var limit = timeval(tv_sec: patience, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
@@ -53,6 +53,11 @@ package final class LoopbackSocket {
             guard sent > 0 else { throw Failure(last: "send") }
             left = left.dropFirst(sent)
         }
+    }
+
+    /// The other end reads that nothing more comes; it can still be read from.
+    package func endSending() {
+        shutdown(descriptor, Int32(SHUT_WR))
     }
 
     /// What comes next; empty at the end of the connection.
