@@ -81,7 +81,7 @@ for there in "$forebay_port" "$pgbouncer_port"; do
         PGPORT=$there psql -d "$database" -Atqc 'SELECT 1' >/dev/null 2>&1 && continue 2
         sleep 0.1
     done
-    echo "nothing answers on port $there; see $directory" >&2
+    echo "nothing answers on port $there:" >&2
     cat "$directory/forebay.log" "$directory/pgbouncer.log" >&2
     exit 1
 done
@@ -119,8 +119,10 @@ import statistics
 import sys
 
 rounds = {}
+failures = 0
 for line in open(sys.argv[1]):
     name, mode, clients, rate, cost, failed = line.split()
+    failures += int(failed)
     rounds.setdefault((mode, int(clients), name), []).append((float(rate), float(cost)))
 
 
@@ -134,4 +136,5 @@ for (mode, clients, name), values in sorted(rounds.items()):
     part = "" if name == "forebay" else spread([mine[0] / theirs[0] for mine, theirs in zip(own, values)], ".2f")
     cost = "" if name == "direct" else spread([cost for _, cost in values], ".2f")
     print(f"| {mode} | {clients} | {name} | {spread([rate for rate, _ in values], ',.0f')} | {cost} | {part} |")
+sys.exit(f"{failures} transactions failed" if failures else 0)
 PYTHON
