@@ -28,6 +28,9 @@ final class EmbeddedPeer {
     private var random: FuzzRandom
     private let trouble: Trouble
     private(set) var answers: [UInt8] = []
+    /// The proxy's patience ended while appends were under way, as it does in a shutdown: nobody is told of those.
+    private(set) var isCutOff = false
+    private var hasDrained = false
     /// Portions that the peer has sent and the channel was not read for.
     private var unread: ArraySlice<[UInt8]> = []
 
@@ -109,12 +112,15 @@ final class EmbeddedPeer {
     }
 
     private func drain() {
+        hasDrained = true
         _ = ingest.drain(grace: .seconds(1))
         channel.embeddedEventLoop.run()
     }
 
     private func advance() {
+        let wasActive = channel.isActive
         channel.embeddedEventLoop.advanceTime(by: .milliseconds(Int64(random.below(300))))
+        if wasActive, !channel.isActive, hasDrained, !queue.isIdle { isCutOff = true }
     }
 
     /// From here on everything goes well.
