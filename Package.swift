@@ -94,7 +94,7 @@ let package = Package(
         ),
         part(
             "AgentKit",
-            ["CLibPQ", "CScheduling", asyncHTTPClient, hdrHistogram, nioCore, nioHTTP1, nioPosix, nioSSL]
+            ["DirectSockets", "CLibPQ", "CScheduling", asyncHTTPClient, hdrHistogram, nioCore, nioHTTP1, nioPosix, nioSSL]
         ),
         .executableTarget(
             name: "forebay",

@@ -26,7 +26,7 @@ struct ImportDirectionTests {
             "Records", "Instruments", "IngestFormats", "SegmentedLog", "Delivery", "Topology", "DurableQueue",
             "LibPQClient", "IngestServer", "PostgresWire", "ReadProxy", "OpsServer", "COpenSSL",
         ],
-        "AgentKit": ["CLibPQ", "CScheduling"],
+        "AgentKit": ["DirectSockets", "CLibPQ", "CScheduling"],
         "SimulationKit": ["Records", "SegmentedLog", "Delivery", "Topology", "CChecksum"],
         "simulate": ["SimulationKit"],
         "LocalPostgres": [],

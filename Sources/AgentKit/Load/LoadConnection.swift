@@ -1,3 +1,4 @@
+import DirectSockets
 import NIOCore
 import NIOPosix
 
@@ -8,12 +9,6 @@ import NIOPosix
 final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
     // Sendable because everything in it is touched on its event loop only.
     typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
-    private enum Parser {
-        case http(ResponseParser)
-        case tcp(LineAnswerParser)
-    }
 
     private enum State {
         case closed
@@ -34,7 +29,9 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
     private let number: Int
     private let finished: EventLoopPromise<Void>
     private var schedule: LoadSchedule
-    private var parser: Parser
+    private var responses = ResponseParser()
+    private var lineAnswers = LineAnswerParser()
+    private var writer = DirectWriter()
     private var state = State.closed
     private var outstanding = CircularBuffer<Outstanding>()
     private var wakeUp: Scheduled<Void>?
@@ -44,17 +41,9 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
         self.worker = worker
         self.number = number
         schedule = worker.plan.schedule(of: number)
-        parser = Self.freshParser(worker.plan.wire)
         finished = worker.eventLoop.makePromise()
         // 2^40 events a connection before numbers would meet.
         eventNumber = UInt64(number) << 40
-    }
-
-    private static func freshParser(_ wire: LoadPlan.Wire) -> Parser {
-        switch wire {
-        case .http: .http(ResponseParser())
-        case .tcp: .tcp(LineAnswerParser())
-        }
     }
 
     /// Succeeds when the schedule is over and nothing is outstanding, or when ``giveUp()`` was called.
@@ -90,11 +79,13 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
             return
         }
         state = .open(context)
-        parser = Self.freshParser(worker.plan.wire)
+        responses = ResponseParser()
+        lineAnswers = LineAnswerParser()
+        writer.attach(context)
         if worker.plan.wire == .tcp {
             let token = worker.plan.token.map { ",\"token\":\"\($0)\"" } ?? ""
             let hello = "{\"forebay\":{\"stream\":\"\(worker.plan.stream)\",\"ack\":true\(token)}}\n"
-            context.write(wrapOutboundOut(ByteBuffer(string: hello)), promise: nil)
+            writer.write(ByteBuffer(string: hello), to: context)
         }
         startDue()
     }
@@ -114,6 +105,7 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        writer.detach()
         if case .open = state {
             broke("connection closed")
         }
@@ -128,16 +120,15 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
     private func read(_ all: UnsafeRawBufferPointer, at now: Duration) -> String? {
         var bytes = all
         do {
-            switch parser {
-            case .http(var http):
-                while let response = try http.next(from: &bytes) {
+            switch worker.plan.wire {
+            case .http:
+                while let response = try responses.next(from: &bytes) {
                     guard let request = outstanding.popFirst() else { return "answer without a request" }
                     record(request, status: response.status, events: request.events, at: now)
                     if response.closes { return "closed by the server after \(response.status)" }
                 }
-                parser = .http(http)
-            case .tcp(var tcp):
-                while let answer = try tcp.next(from: &bytes) {
+            case .tcp:
+                while let answer = try lineAnswers.next(from: &bytes) {
                     switch answer {
                     case .acknowledged(let lines, _):
                         answered(lines, refusal: nil, at: now)
@@ -146,7 +137,6 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
                         answered(lines, refusal: retry ? 503 : 400, at: now)
                     }
                 }
-                parser = .tcp(tcp)
             }
         } catch {
             return "unreadable answer: \(error)"
@@ -184,15 +174,13 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
     /// Starts what is due, as far as the depth allows, and sets the clock for the next.
     private func startDue() {
         guard case .open(let context) = state else { return }
-        var wrote = false
         starting: while outstanding.count < worker.plan.depth {
             switch schedule.turn(at: worker.now) {
             case .start(let intended):
                 let request = worker.nextRequest(number: eventNumber)
                 eventNumber += UInt64(worker.plan.batch)
                 outstanding.append(Outstanding(intended: intended, events: worker.plan.batch))
-                context.write(wrapOutboundOut(request), promise: nil)
-                wrote = true
+                writer.write(request, to: context)
             case .wait(let moment):
                 if wakeUp == nil {
                     wakeUp = context.eventLoop.scheduleTask(deadline: worker.start + TimeAmount(moment)) {
@@ -206,9 +194,7 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
                 break starting
             }
         }
-        if wrote {
-            context.flush()
-        }
+        writer.flush(context)
     }
 
     private func broke(_ reason: String) {

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Reads HTTP/1.1 answers as far as a load generator needs it: the status, the end of the body, and whether the connection goes
 /// on. Answers must come with a Content-Length or without a body (RFC 9112, section 6.3).
 ///
@@ -24,12 +26,12 @@ package struct ResponseParser: Sendable {
     }
 
     private static let longestLine = 8192
+    private static let carriageReturn = UInt8(ascii: "\r")
     private var state = State.statusLine
-    private var line: [UInt8] = []
+    /// The beginning of a line whose end has not come yet.
+    private var begun: [UInt8] = []
 
-    package init() {
-        line.reserveCapacity(256)
-    }
+    package init() {}
 
     /// Takes bytes off the front of `bytes` up to the end of the next answer.
     ///
@@ -46,37 +48,50 @@ package struct ResponseParser: Sendable {
                 state = .body(response, left: left - taken)
                 return nil
             }
-            guard try takeLine(from: &bytes) else { return nil }
-            state = try after(line)
-            line.removeAll(keepingCapacity: true)
+            guard let part = try Self.line(from: &bytes, longest: Self.longestLine - begun.count) else {
+                begun.append(contentsOf: bytes)
+                bytes = UnsafeRawBufferPointer(rebasing: bytes[bytes.count...])
+                return nil
+            }
+            if begun.isEmpty {
+                state = try Self.state(after: state, part)
+            } else {
+                begun.append(contentsOf: part)
+                state = try begun.withUnsafeBufferPointer { line throws(Fault) in
+                    try Self.state(after: state, UnsafeRawBufferPointer(line))
+                }
+                begun.removeAll(keepingCapacity: true)
+            }
         }
     }
 
-    /// Moves bytes into `line`; true when the line is complete, its end taken off.
-    private mutating func takeLine(from bytes: inout UnsafeRawBufferPointer) throws(Fault) -> Bool {
-        let end = bytes.firstIndex(of: UInt8(ascii: "\n"))
-        let part = UnsafeRawBufferPointer(rebasing: bytes[..<(end ?? bytes.count)])
-        guard line.count + part.count <= Self.longestLine else { throw .lineTooLong }
-        line.append(contentsOf: part)
-        bytes = UnsafeRawBufferPointer(rebasing: bytes[(end.map { $0 + 1 } ?? bytes.count)...])
-        guard end != nil else { return false }
-        if line.last == UInt8(ascii: "\r") {
-            line.removeLast()
+    /// Takes a line with its carriage return, without its end, off the front; nil if there is no whole one.
+    private static func line(
+        from bytes: inout UnsafeRawBufferPointer,
+        longest: Int
+    ) throws(Fault) -> UnsafeRawBufferPointer? {
+        guard let start = bytes.baseAddress, let end = memchr(start, CInt(UInt8(ascii: "\n")), bytes.count) else {
+            guard bytes.count <= longest else { throw .lineTooLong }
+            return nil
         }
-        return true
+        let count = UnsafeRawPointer(end) - start
+        guard count <= longest else { throw .lineTooLong }
+        defer { bytes = UnsafeRawBufferPointer(rebasing: bytes[(count + 1)...]) }
+        return UnsafeRawBufferPointer(rebasing: bytes[..<count])
     }
 
-    private func after(_ line: [UInt8]) throws(Fault) -> State {
+    private static func state(after state: State, _ ended: UnsafeRawBufferPointer) throws(Fault) -> State {
+        let line = ended.last == carriageReturn ? UnsafeRawBufferPointer(rebasing: ended.dropLast()) : ended
         switch state {
         case .statusLine:
-            return .headers(status: try Self.status(line), length: nil, closes: false)
+            return .headers(status: try status(line), length: nil, closes: false)
         case .headers(let status, let length, let closes):
-            guard !line.isEmpty else { return try Self.body(status, length, closes) }
-            if let value = Self.value(of: "content-length", in: line) {
-                return .headers(status: status, length: try Self.number(value), closes: closes)
+            guard !line.isEmpty else { return try body(status, length, closes) }
+            if let value = value(of: "content-length", in: line) {
+                return .headers(status: status, length: try number(value), closes: closes)
             }
-            if let value = Self.value(of: "connection", in: line) {
-                return .headers(status: status, length: length, closes: closes || Self.isClose(value))
+            if let value = value(of: "connection", in: line) {
+                return .headers(status: status, length: length, closes: closes || isClose(value))
             }
             return state
         case .body:
@@ -96,22 +111,26 @@ package struct ResponseParser: Sendable {
         return .body(response, left: length)
     }
 
-    private static func status(_ line: [UInt8]) throws(Fault) -> Int {
-        let start = Array("HTTP/1.1 ".utf8)
-        guard line.count >= start.count + 3, line.starts(with: start) else { throw .badStatusLine }
+    private static func status(_ line: UnsafeRawBufferPointer) throws(Fault) -> Int {
+        let start: StaticString = "HTTP/1.1 "
+        let digits = start.utf8CodeUnitCount
+        guard let first = line.baseAddress, line.count >= digits + 3, memcmp(first, start.utf8Start, digits) == 0 else {
+            throw .badStatusLine
+        }
         var status = 0
-        for byte in line[start.count..<(start.count + 3)] {
+        for byte in line[digits..<(digits + 3)] {
             guard (0x30...0x39).contains(byte) else { throw .badStatusLine }
             status = status * 10 + Int(byte - 0x30)
         }
-        guard status >= 100, line.count == start.count + 3 || line[start.count + 3] == UInt8(ascii: " ") else {
+        guard status >= 100, line.count == digits + 3 || line[digits + 3] == UInt8(ascii: " ") else {
             throw .badStatusLine
         }
         return status
     }
 
     /// The field's value if the line is that field; names are compared without regard to case.
-    private static func value(of name: StaticString, in line: [UInt8]) -> ArraySlice<UInt8>? {
+    private static func value(of name: StaticString, in line: UnsafeRawBufferPointer) -> Slice<UnsafeRawBufferPointer>?
+    {
         let length = name.utf8CodeUnitCount
         guard line.count > length, line[length] == UInt8(ascii: ":") else { return nil }
         for index in 0..<length where line[index] | 0x20 != name.utf8Start[index] | 0x20 {
@@ -125,7 +144,7 @@ package struct ResponseParser: Sendable {
         return value
     }
 
-    private static func number(_ digits: ArraySlice<UInt8>) throws(Fault) -> Int {
+    private static func number(_ digits: Slice<UnsafeRawBufferPointer>) throws(Fault) -> Int {
         guard (1...15).contains(digits.count) else { throw .badLength }
         var number = 0
         for byte in digits {
@@ -135,7 +154,7 @@ package struct ResponseParser: Sendable {
         return number
     }
 
-    private static func isClose(_ value: ArraySlice<UInt8>) -> Bool {
-        value.map { $0 | 0x20 }.elementsEqual("close".utf8)
+    private static func isClose(_ value: Slice<UnsafeRawBufferPointer>) -> Bool {
+        value.lazy.map { $0 | 0x20 }.elementsEqual("close".utf8)
     }
 }
