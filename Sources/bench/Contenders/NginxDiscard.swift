@@ -5,13 +5,21 @@ import ProvingGround
 
 /// nginx, which reads each request and forgets it.
 final class NginxDiscard: Contender {
-    let name = "nginx"
-    let note = "reads the body, forgets it and answers 200: what HTTP itself costs; promises nothing"
+    let name: String
+    let note: String
+    private let workers: Int
     private let template: String
     private let directory: String
     private let load: Load
 
-    init(_ conditions: Conditions, directory: String, _ load: Load) throws {
+    /// - Parameter workers: nil for as many as there are processors, which nginx's manual advises.
+    init(_ conditions: Conditions, directory: String, _ load: Load, name: String = "nginx", workers: Int? = nil) {
+        self.name = name
+        self.workers = workers ?? ProcessInfo.processInfo.activeProcessorCount
+        note = """
+            reads the body, forgets it and answers 200: what HTTP itself costs; promises nothing; \
+            \(self.workers) worker\(self.workers == 1 ? "" : "s")
+            """
         template = "\(conditions.rivals)/nginx.conf"
         self.directory = directory
         self.load = load
@@ -20,7 +28,7 @@ final class NginxDiscard: Contender {
     func round(isLast: Bool) async throws -> Sample {
         let port = try LoopbackPort.free()
         let file = "\(directory)/nginx.conf"
-        try Template.fill(template, ["DIRECTORY": directory, "PORT": "\(port)"], to: file)
+        try Template.fill(template, ["DIRECTORY": directory, "PORT": "\(port)", "WORKERS": "\(workers)"], to: file)
         let nginx = try ChildProcess(
             "/usr/sbin/nginx",
             ["-e", "\(directory)/nginx-error.log", "-c", file],
