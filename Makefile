@@ -102,7 +102,7 @@ fuzz: ## Search a decoder for inputs that break its promises (TARGET=json SECOND
 	fi
 
 # Pure and unit suites: those with real clusters measure PostgreSQL more than us, and take an hour under a sanitizer.
-SANITIZED := Records|Instruments|IngestFormats|SegmentedLog|Delivery|Topology|DurableQueue|IngestServer|OpsServer|AgentKit|ForebayRuntime|Simulation|PostgresWire|ReadProxy
+SANITIZED := Records|Instruments|IngestFormats|DirectSockets|SegmentedLog|Delivery|Topology|DurableQueue|IngestServer|OpsServer|AgentKit|ForebayRuntime|Simulation|PostgresWire|ReadProxy
 
 .PHONY: sanitize
 sanitize: ## Run the pure and unit suites under the thread sanitizer, then the address sanitizer (ONLY=thread)
