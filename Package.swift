@@ -94,7 +94,10 @@ let package = Package(
         ),
         part(
             "AgentKit",
-            ["DirectSockets", "CLibPQ", "CScheduling", asyncHTTPClient, hdrHistogram, nioCore, nioHTTP1, nioPosix, nioSSL]
+            [
+                "DirectSockets", "CLibPQ", "CScheduling", asyncHTTPClient, hdrHistogram, nioCore, nioHTTP1, nioPosix,
+                nioSSL,
+            ]
         ),
         .executableTarget(
             name: "forebay",
@@ -170,7 +173,10 @@ let package = Package(
             ["LibPQClient", "DatabaseSchema", "Delivery", "Topology", "Records", "LocalPostgres", "ProvingGround"]
         ),
         tests("LocalPostgresTests", ["LocalPostgres"]),
-        tests("IngestServerTests", ["IngestServer", "IngestFormats", "Records", nioCore, nioPosix, nioHTTP1]),
+        tests(
+            "IngestServerTests",
+            ["IngestServer", "IngestFormats", "Records", log, nioCore, nioEmbedded, nioPosix, nioHTTP1]
+        ),
         tests("DirectSocketsTests", ["DirectSockets", nioCore, nioPosix, nioEmbedded]),
         tests("ReadProxyTests", ["ReadProxy", "PostgresWire", "Records"]),
         tests("OpsServerTests", ["OpsServer", "Instruments", asyncHTTPClient, lifecycle, log, nioCore, nioHTTP1]),

@@ -8,8 +8,11 @@ package import NIOCore
 /// leaves, like several buffers in one turn, and everything over TLS, goes through the channel. Bytes keep their order: nothing is sent straight while the channel
 /// still has some.
 ///
+/// A class, because writing and flushing may come back to the handler before they return: a channel that takes everything tells at once that it can be
+/// written to again, and the handler then has more to say.
+///
 /// Owner: the handler, on the channel's event loop.
-package struct DirectWriter {
+package final class DirectWriter {
     private var channel: (any Channel)?
     /// Of the channel's socket; -1 if there is none that may be written to past the pipeline.
     private var descriptor: CInt = -1
@@ -21,7 +24,7 @@ package struct DirectWriter {
     package init() {}
 
     /// To be called when the handler was added, with no other handler between it and the socket.
-    package mutating func attach(_ context: ChannelHandlerContext) {
+    package func attach(_ context: ChannelHandlerContext) {
         channel = context.channel
         // Throws on a channel that is closed already, to which nothing is written anyhow.
         let handle = try? context.channel.pipeline.syncOperations.withUnsafeTransportIfAvailable {
@@ -31,18 +34,18 @@ package struct DirectWriter {
     }
 
     /// From now on another handler sees what goes out.
-    package mutating func takeThePipeline() {
+    package func takeThePipeline() {
         descriptor = -1
     }
 
     /// To be called when the handler was removed.
-    package mutating func detach() {
+    package func detach() {
         channel = nil
         descriptor = -1
         staged = ByteBuffer()
     }
 
-    package mutating func write(_ buffer: ByteBuffer, to context: ChannelHandlerContext) {
+    package func write(_ buffer: ByteBuffer, to context: ChannelHandlerContext) {
         guard buffer.readableBytes > 0 else { return }
         if descriptor >= 0, !needsFlush {
             needsFlush = true
@@ -54,7 +57,7 @@ package struct DirectWriter {
         needsFlush = true
     }
 
-    package mutating func flush(_ context: ChannelHandlerContext) {
+    package func flush(_ context: ChannelHandlerContext) {
         guard needsFlush else { return }
         needsFlush = false
         guard staged.readableBytes > 0 else { return context.flush() }
@@ -74,15 +77,16 @@ package struct DirectWriter {
         context.flush()
     }
 
-    private mutating func pass(to context: ChannelHandlerContext) {
+    private func pass(to context: ChannelHandlerContext) {
         guard staged.readableBytes > 0 else { return }
         isBehind = true
-        context.write(NIOAny(staged), promise: nil)
+        let passed = staged
         staged = ByteBuffer()
+        context.write(NIOAny(passed), promise: nil)
     }
 
     /// Bytes that were left to the channel are still there.
-    private mutating func isHeldUp(_ channel: any Channel) -> Bool {
+    private func isHeldUp(_ channel: any Channel) -> Bool {
         guard isBehind else { return false }
         // Fails only on a channel that does not know the option, or is closed: then the pipeline it is.
         isBehind = (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) != 0

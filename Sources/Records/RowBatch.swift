@@ -18,15 +18,15 @@ package final class RowBatch: @unchecked Sendable {
         package var endByte: Int
     }
 
-    @exclusivity(unchecked) @usableFromInline package private(set) var base: UnsafeMutableRawPointer
-    @exclusivity(unchecked) @usableFromInline package private(set) var capacity: Int
+    @usableFromInline package private(set) var base: UnsafeMutableRawPointer
+    @usableFromInline package private(set) var capacity: Int
     /// Bytes written so far, the open row included.
-    @exclusivity(unchecked) @usableFromInline package var byteCount = 0
-    @exclusivity(unchecked) package private(set) var runs: [Run] = []
-    @exclusivity(unchecked) package private(set) var rowCount = 0
+    @usableFromInline package var byteCount = 0
+    package private(set) var runs: [Run] = []
+    package private(set) var rowCount = 0
     /// Where the queue learns what the runs' fingerprints stand for.
     package let layouts: any LayoutSource
-    @exclusivity(unchecked) private var rowStart = 0
+    private var rowStart = 0
 
     package init(layouts: any LayoutSource, capacity: Int = 4096) {
         self.layouts = layouts

@@ -85,6 +85,7 @@ import Testing
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         sender.send([pattern(9)])
         #expect(try channel.readOutbound(as: ByteBuffer.self) == ByteBuffer(bytes: pattern(9)))
+        _ = try channel.finish()
     }
 }
 
@@ -106,7 +107,7 @@ private final class Counter: ChannelOutboundHandler {
 private final class Sender: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     var context: ChannelHandlerContext?
-    var writer = DirectWriter()
+    let writer = DirectWriter()
     var number: CInt?
 
     func handlerAdded(context: ChannelHandlerContext) {

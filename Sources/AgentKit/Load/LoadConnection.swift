@@ -31,7 +31,7 @@ final class LoadConnection: ChannelInboundHandler, @unchecked Sendable {
     private var schedule: LoadSchedule
     private var responses = ResponseParser()
     private var lineAnswers = LineAnswerParser()
-    private var writer = DirectWriter()
+    private let writer = DirectWriter()
     private var state = State.closed
     private var outstanding = CircularBuffer<Outstanding>()
     private var wakeUp: Scheduled<Void>?

@@ -88,6 +88,7 @@ final class EmbeddedPeer {
         case 1: if random.below(4) == 0 { advance() }
         case 2 where trouble.stalls:
             channel.isWritable.toggle()
+            if !channel.isWritable { gate.takesAllInFlush.toggle() }
             channel.pipeline.fireChannelWritabilityChanged()
         case 3 where trouble.refuses:
             queue.intake = random.below(2) == 0 ? .accepting : .full

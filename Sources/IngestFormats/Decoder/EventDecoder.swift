@@ -6,7 +6,7 @@ package import Records
 /// one is kept per stream and owner, and made anew when the stream's plan changes.
 package final class EventDecoder {
     package let plan: DecodePlan
-    @exclusivity(unchecked) private var rows: RowDecoder
+    private var rows: RowDecoder
 
     package init(plan: DecodePlan, limits: DecodeLimits = DecodeLimits()) {
         self.plan = plan

@@ -45,32 +45,30 @@ final class HTTPConnection: ChannelDuplexHandler, LoopConnection {
         var writer: Identity?
     }
 
-    // Unchecked, where a property is touched for every request: all of it happens on the loop, and nothing that is called
-    // while a property is being changed comes back to this connection.
     let loop: IngestLoop
     let number: UInt64
     var loopIndex = 0
     let link: ConnectionLink
-    @exclusivity(unchecked) var parser: HTTPRequestParser
-    @exclusivity(unchecked) var phase = Phase.head
-    @exclusivity(unchecked) var answers = OrderedAnswers<AnswerContext, Answer>()
-    @exclusivity(unchecked) var extras: [UInt64: Extra] = [:]
+    var parser: HTTPRequestParser
+    var phase = Phase.head
+    var answers = OrderedAnswers<AnswerContext, Answer>()
+    var extras: [UInt64: Extra] = [:]
     /// Received bytes that were not worked through yet: a part of a head, or whatever came before reading stopped.
-    @exclusivity(unchecked) var unread = ByteBuffer()
+    var unread = ByteBuffer()
     /// The body so far, of one that came in several pieces.
-    @exclusivity(unchecked) var body = ByteBuffer()
+    var body = ByteBuffer()
     /// Set while this connection waits in line for memory.
-    @exclusivity(unchecked) var budgetWait: (id: UInt64, since: NIODeadline)?
+    var budgetWait: (id: UInt64, since: NIODeadline)?
     /// Since when there was more to take than could be taken.
-    @exclusivity(unchecked) private var stalledSince: NIODeadline?
+    private var stalledSince: NIODeadline?
     /// The client waits for 100, which is due once the requests before have been answered.
-    @exclusivity(unchecked) var owesContinue = false
-    @exclusivity(unchecked) var isDraining = false
+    var owesContinue = false
+    var isDraining = false
     /// Some of what was received, or is still to come, will never be looked at.
-    @exclusivity(unchecked) var leavesInput = false
-    @exclusivity(unchecked) var hasHadRequest = false
-    @exclusivity(unchecked) var headDeadline: NIODeadline
-    @exclusivity(unchecked) var idleSince: NIODeadline
+    var leavesInput = false
+    var hasHadRequest = false
+    var headDeadline: NIODeadline
+    var idleSince: NIODeadline
 
     init(loop: IngestLoop, number: UInt64, isPlain: Bool = false) {
         self.loop = loop

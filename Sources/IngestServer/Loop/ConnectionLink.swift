@@ -7,22 +7,21 @@ import NIOCore
 ///
 /// Owner: the connection, on its event loop.
 final class ConnectionLink {
-    // Unchecked, as in HTTPConnection.
     private let loop: IngestLoop
-    @exclusivity(unchecked) private(set) var context: ChannelHandlerContext?
-    @exclusivity(unchecked) private var writer = DirectWriter()
+    private(set) var context: ChannelHandlerContext?
+    private let writer = DirectWriter()
     private let isPlain: Bool
     /// Bytes that the next `flush` sends.
-    @exclusivity(unchecked) var outgoing = ByteBuffer()
+    var outgoing = ByteBuffer()
     /// A read of the channel that is held back while nothing more can be taken.
-    @exclusivity(unchecked) private var holdsRead = false
-    @exclusivity(unchecked) private var isWritable = true
+    private var holdsRead = false
+    private var isWritable = true
     private var unwritableSince: NIODeadline
     /// The last bytes were handed to the channel.
-    @exclusivity(unchecked) private(set) var isFinished = false
-    @exclusivity(unchecked) private var lingerEnd: NIODeadline?
+    private(set) var isFinished = false
+    private var lingerEnd: NIODeadline?
     /// The peer has sent all that it will.
-    @exclusivity(unchecked) private(set) var inputEnded = false
+    private(set) var inputEnded = false
 
     /// - Parameter isPlain: no other handler changes what goes out, as TLS does.
     init(loop: IngestLoop, isPlain: Bool) {
@@ -80,9 +79,14 @@ final class ConnectionLink {
 
     func flush() {
         guard let context, !isFinished, outgoing.readableBytes > 0 else { return }
-        writer.write(outgoing, to: context)
+        // Taken out first: a channel that takes all of it may have the connection go on before it returns, and there may be more to send by then.
+        var leaving = outgoing
+        outgoing = ByteBuffer()
+        writer.write(leaving, to: context)
         writer.flush(context)
-        outgoing.clear()
+        guard outgoing.readableBytes == 0 else { return }
+        leaving.clear()
+        outgoing = leaving
     }
 
     /// Sends what is left to send, then closes.

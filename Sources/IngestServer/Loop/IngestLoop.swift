@@ -22,7 +22,7 @@ final class IngestLoop: @unchecked Sendable {
     let budget: MemoryBudget
     let logger: Logger
     let bodies: BodyDecoder
-    @exclusivity(unchecked) var answers = AnswerWriter()
+    var answers = AnswerWriter()
 
     /// A token that is out: with the queue, or with a wait.
     private struct Slot {
@@ -35,23 +35,21 @@ final class IngestLoop: @unchecked Sendable {
         case wait(any LoopConnection, tag: UInt64)
     }
 
-    // Unchecked, where a property is touched for every request: nothing that is called while one is being changed comes back
-    // to the loop.
-    @exclusivity(unchecked) private var slots: [Slot] = []
-    @exclusivity(unchecked) private var freeSlots: [Int] = []
+    private var slots: [Slot] = []
+    private var freeSlots: [Int] = []
     private var connections: [any LoopConnection] = []
-    @exclusivity(unchecked) private var mail = LoopInbox.Mail()
-    @exclusivity(unchecked) private var told: [any LoopConnection] = []
+    private var mail = LoopInbox.Mail()
+    private var told: [any LoopConnection] = []
     private var sweep: RepeatedTask?
     private var drained: EventLoopPromise<Void>?
     private(set) var isDraining = false
     /// The batches that this turn's requests fill, one for each stream.
-    @exclusivity(unchecked) private var gathered: [SharedBatch] = []
+    private var gathered: [SharedBatch] = []
     /// Batches whose outcome is known, to be used again.
-    @exclusivity(unchecked) private var resting: [SharedBatch] = []
+    private var resting: [SharedBatch] = []
     /// The turn will end with a commit.
-    @exclusivity(unchecked) private var hasAppended = false
-    @exclusivity(unchecked) private var lanes: LaneStretch
+    private var hasAppended = false
+    private var lanes: LaneStretch
     private var nextBadLineNote = NIODeadline.uptimeNanoseconds(0)
     private var badLinesUnsaid = 0
     private lazy var inbox = LoopInbox(eventLoop: eventLoop) { [weak self] in self?.openMail() }

@@ -19,10 +19,10 @@ final class SharedBatch {
     /// Larger memory than this is given back rather than kept for the next turn.
     private static let keptCapacity = 1 << 20
 
-    @exclusivity(unchecked) private(set) var rows: RowBatch
-    @exclusivity(unchecked) private(set) var shares: [Share] = []
+    private(set) var rows: RowBatch
+    private(set) var shares: [Share] = []
     /// Bytes of the budget that the requests hold.
-    @exclusivity(unchecked) private(set) var charge = 0
+    private(set) var charge = 0
 
     init(_ rows: RowBatch) {
         self.rows = rows

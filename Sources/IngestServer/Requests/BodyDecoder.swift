@@ -17,7 +17,7 @@ final class BodyDecoder {
     private let inflatedLimit: Int
     private let inflater = Inflater()
     /// The most recently used first.
-    @exclusivity(unchecked) private var decoders: [EventDecoder] = []
+    private var decoders: [EventDecoder] = []
 
     init(limits: DecodeLimits, inflatedLimit: Int) {
         self.limits = limits

@@ -34,7 +34,7 @@ final class BackendConnection: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var phase = Phase.greeting
     private var held = ByteBuffer()
-    private var outgoing = DirectWriter()
+    private let outgoing = DirectWriter()
     private var withholdsRead = false
     var exchange = Exchange()
     private(set) var parameters: ParameterSet

@@ -48,7 +48,7 @@ final class ClientConnection: ChannelDuplexHandler {
     var pause = Pause.none
     /// What has come and is not dealt with.
     var held = ByteBuffer()
-    private var outgoing = DirectWriter()
+    private let outgoing = DirectWriter()
     let begun: NIODeadline
     /// Of the last thing that happened.
     private(set) var active: NIODeadline
