@@ -60,6 +60,7 @@ struct SyscallFail: ParsableCommand {
                         "\(scenario.name), \(strike): \(tally.struck) of \(points.count) calls, a request refused in \(tally.refusing) runs, "
                             + "given up with status 1 in \(tally.ended); accepting again: \(summary(of: tally.pauses))"
                     )
+                    fflush(nil)
                 }
             }
             return nil

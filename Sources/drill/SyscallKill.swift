@@ -78,6 +78,8 @@ struct SyscallKill: ParsableCommand {
             "\(scenario.name): \(all.count) calls (\(threads.map { "\($0.key) \($0.value)" }.joined(separator: ", "))); "
                 + tally.joined(separator: ", ")
         )
+        // A walk takes half an hour: whoever writes it to a file wants to see how far it is.
+        fflush(nil)
     }
 
     private func kill(
