@@ -166,8 +166,8 @@ struct PoisonTests {
         let world = DeliveryWorld()
         world.queue.append(1)
         var answers = 3
-        world.session.nextBreak = { [session = world.session] in
-            guard session.isConnected, answers > 0 else { return nil }
+        world.session.nextBreak = { [weak session = world.session] in
+            guard session?.isConnected == true, answers > 0 else { return nil }
             answers -= 1
             return .server("23514", .sending)
         }
