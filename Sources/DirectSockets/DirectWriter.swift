@@ -43,6 +43,8 @@ package final class DirectWriter {
         channel = nil
         descriptor = -1
         staged = ByteBuffer()
+        needsFlush = false
+        isBehind = false
     }
 
     package func write(_ buffer: ByteBuffer, to context: ChannelHandlerContext) {
