@@ -76,6 +76,7 @@ package final class PostgresComparison {
         for event in events {
             let batch = RowBatch(layouts: plan)
             tally.events += 1
+            guard Self.isObject(event) else { continue }
             guard decoder.decode(event, format: .detect, into: batch).isClean, batch.rowCount == 1 else { continue }
             tally.accepted += 1
             byLayout[batch.runs[0].fingerprint, default: ([], [])].events.append(event)
@@ -86,6 +87,11 @@ package final class PostgresComparison {
             sorted.flatMap(\.value.events),
             sorted.map { (plan.layout(of: $0.key)?.columns.map(\.name) ?? [], $0.value.bytes) }
         )
+    }
+
+    /// Behind blanks an object begins. The decoder also takes an array, whose one event PostgreSQL would have to look for inside.
+    private static func isObject(_ event: [UInt8]) -> Bool {
+        event.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) } == UInt8(ascii: "{")
     }
 
     private func copy(_ tuples: [UInt8], _ reading: PostgresReading, _ columns: [String]) throws {
