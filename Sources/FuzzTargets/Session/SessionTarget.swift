@@ -296,6 +296,8 @@ private final class SessionStage {
             }
             loop.run()
             try collect()
+            // Nodes go on answering: one that lost a connection is taken for back behind two answers more.
+            route()
             loop.advanceTime(by: .milliseconds(100))
         }
     }
@@ -310,7 +312,6 @@ private final class SessionStage {
             reader.channel.isWritable = true
             reader.channel.pipeline.fireChannelWritabilityChanged()
         }
-        for _ in 0..<3 { route() }
         try settle()
         let isServed = isServed
         let probed = readers.filter { $0.channel.isActive && $0.isIn && !$0.isWild && isServed }
