@@ -133,10 +133,6 @@ bench: bench-deps build ## Measure Forebay beside its limits (ONLY=single,drain 
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DURATION),--duration $(DURATION)) \
 	    $(if $(RECORD),--results Benchmarks/results) --command '$(strip make bench $(foreach name,ONLY CONTENDERS ROUNDS DURATION,$(if $($(name)),$(name)="$($(name))")))'
 
-.PHONY: bench-reads
-bench-reads: bench-deps build ## Measure the read port beside pgbouncer and beside no proxy (ROUNDS=5 DURATION=3)
-	@ROUNDS=$(ROUNDS) DURATION=$(DURATION) Benchmarks/reads.sh
-
 # The measuring package is fetched for this verb alone, into a build folder of its own.
 MICRO := FOREBAY_MICRO=1 swift package --scratch-path .build-micro --allow-writing-to-package-directory benchmark
 .PHONY: bench-micro bench-micro-update

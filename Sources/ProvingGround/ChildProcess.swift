@@ -31,18 +31,8 @@ package final class ChildProcess {
         process.standardInput = input ?? FileHandle.nullDevice
         process.standardError = sink
         process.standardOutput = output ?? sink
-        try Self.withSignals { try process.run() }
+        try process.runWithSignals()
         Leftovers.note(pid)
-    }
-
-    /// Threads that run Swift's tasks have every signal blocked, and a child inherits that: it could not be asked to end.
-    private static func withSignals(_ body: () throws -> Void) rethrows {
-        var none = sigset_t()
-        var before = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        try body()
     }
 
     package var pid: pid_t { process.processIdentifier }
@@ -128,10 +118,22 @@ package func outcome(
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
     if withErrors { process.standardError = output }
-    try process.run()
+    try process.runWithSignals()
     let data = try output.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
     return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+}
+
+extension Process {
+    /// Threads that run Swift's tasks have every signal blocked, and a child inherits that: it could neither be asked to end nor set an alarm.
+    fileprivate func runWithSignals() throws {
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try run()
+    }
 }
 
 /// Asks `condition` until it holds; throws once `seconds` have passed.

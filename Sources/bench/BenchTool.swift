@@ -65,7 +65,7 @@ struct BenchTool: AsyncParsableCommand {
     }
 
     static var scenarios: [any Scenario.Type] {
-        [Accept.self, Single.self, Drain.self, Tracking.self, Steady.self, Trickle.self]
+        [Accept.self, Single.self, Drain.self, Tracking.self, Steady.self, Trickle.self, Reads.self]
     }
 
     func run() async throws {
