@@ -4,8 +4,8 @@ package import NIOCore
 /// What the last handler of a channel sends: straight to the socket where that can be done, through the pipeline where it can't.
 ///
 /// A write through the pipeline passes every handler, a list of pending writes and a flush, which is most of what a small answer costs outside of the kernel. All of
-/// that is for bytes that the socket does not take at once, or that another handler has to see; so a turn's only buffer goes to `send(2)`, and whatever that
-/// leaves, like several buffers in one turn, and everything over TLS, goes through the channel. Bytes keep their order: nothing is sent straight while the channel
+/// that is for bytes that the socket does not take at once, or that another handler has to see; so what a turn has to say goes to `send(2)`, small
+/// buffers put together, and whatever that leaves, like large buffers behind others, and everything over TLS, goes through the channel. Bytes keep their order: nothing is sent straight while the channel
 /// still has some.
 ///
 /// A class, because writing and flushing may come back to the handler before they return: a channel that takes everything tells at once that it can be
@@ -20,6 +20,9 @@ package final class DirectWriter {
     private var needsFlush = false
     /// The channel may still hold bytes that were left to it.
     private var isBehind = false
+
+    /// Buffers of a turn that are no more than this together are copied behind each other: a write through the pipeline costs more.
+    private static let gatheredBytes = 16 << 10
 
     package init() {}
 
@@ -52,6 +55,10 @@ package final class DirectWriter {
         if descriptor >= 0, !needsFlush {
             needsFlush = true
             staged = buffer
+            return
+        }
+        if staged.readableBytes > 0, staged.readableBytes + buffer.readableBytes <= Self.gatheredBytes {
+            staged.writeImmutableBuffer(buffer)
             return
         }
         pass(to: context)

@@ -17,10 +17,22 @@ import Testing
         try await pair.close()
     }
 
-    @Test func severalBuffersOfATurnGoThroughTheChannelInTheirOrder() async throws {
+    @Test func smallBuffersOfATurnGoPastTheChannelTogether() async throws {
         let pair = try await Pair()
         try await pair.send([pattern(10), pattern(20, from: 10), pattern(30, from: 30)])
         #expect(pair.receive(60) == pattern(60))
+        #expect(try await pair.passed() == 0)
+        try await pair.close()
+    }
+
+    @Test func largeBuffersOfATurnGoThroughTheChannelInTheirOrder() async throws {
+        let pair = try await Pair()
+        let size = 10 << 10
+        try await pair.send([
+            pattern(5), pattern(size, from: 5), pattern(size, from: size + 5), pattern(5, from: 2 * size + 5),
+        ])
+        #expect(pair.receive(2 * size + 10) == pattern(2 * size + 10))
+        // The first two are one by then.
         #expect(try await pair.passed() == 3)
         try await pair.close()
     }
