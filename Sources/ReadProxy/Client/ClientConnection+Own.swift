@@ -219,9 +219,7 @@ extension ClientConnection {
                 if own == nil { own = OwnBook() }
                 own?.gathered = rows
                 pause = .none
-                process()
-                flush()
-                backend?.flush()
+                goOn()
             }
             return nil
         case .report(let report): return loop.table(of: report)

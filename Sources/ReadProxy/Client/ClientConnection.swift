@@ -52,7 +52,7 @@ final class ClientConnection: ChannelDuplexHandler {
     let begun: NIODeadline
     /// Of the last thing that happened.
     private(set) var active: NIODeadline
-    private var waitingSince: NIODeadline
+    var waitingSince: NIODeadline
     private var greetings = 0
     private(set) var isSecure = false
 
@@ -71,29 +71,29 @@ final class ClientConnection: ChannelDuplexHandler {
     var told: ParameterSet
 
     // Of the lease.
-    private(set) var backend: BackendConnection?
+    var backend: BackendConnection?
     /// The backend is the client's to the end of the connection.
     var isPinned = false
     /// The settings have to be asked for before the backend is given back.
     var touchesSettings = false
     /// A byte of the answer went out.
-    private var hasAnswered = false
+    var hasAnswered = false
     var sawFatal = false
     /// The backend went in the middle of a message: whatever followed it would be read as its rest.
-    private var isCutShort = false
+    var isCutShort = false
     /// What the client has sent since the lease began, to be sent again elsewhere; nil if that is too much, or not allowed.
-    private var replay: ByteBuffer? = ByteBuffer()
-    private var attempts = 0
-    private var isRunningAgain = false
+    var replay: ByteBuffer? = ByteBuffer()
+    var attempts = 0
+    var isRunningAgain = false
     /// A node that has just failed this client.
-    private(set) var avoidedNode: Int?
+    var avoidedNode: Int?
     /// After an error of ours, until the client's Sync.
     var skipsToSync = false
 
     // Prepared statements.
     var statements: [String: PreparedStatement] = [:]
     /// Those of when the lease began, to begin with again elsewhere.
-    private var statementsBefore: [String: PreparedStatement] = [:]
+    var statementsBefore: [String: PreparedStatement] = [:]
     /// The client's unnamed statement: what it sent behind the name; empty if there is none.
     var unnamed = ByteBuffer()
     /// The backend's unnamed statement is this client's.
@@ -105,9 +105,6 @@ final class ClientConnection: ChannelDuplexHandler {
     var wakesBackend = false
     private var wantsRead = false
 
-    /// Statements up to this size can be run again.
-    private static let replayBytes = 1 << 20
-    private static let mostAttempts = 2
     /// More than this is not read while something is waited for.
     private static let heldBytes = 64 << 10
 
@@ -147,6 +144,11 @@ final class ClientConnection: ChannelDuplexHandler {
         } else {
             held = buffer
         }
+        goOn()
+    }
+
+    /// Deals with what is held, as far as it can be, and lets everything out that this leads to.
+    func goOn() {
         process()
         flush()
         backend?.flush()
@@ -226,196 +228,6 @@ final class ClientConnection: ChannelDuplexHandler {
         close()
     }
 
-    // MARK: Leases
-
-    /// Whether there is a backend now; else the message stays until there is.
-    func hasBackend() -> Bool {
-        if backend != nil { return true }
-        guard let backend = loop.lease(self) else {
-            pause = .lease
-            waitingSince = loop.eventLoop.now
-            return false
-        }
-        return begin(backend)
-    }
-
-    /// Takes a backend. False as long as it does not have the client's settings.
-    private func begin(_ backend: BackendConnection) -> Bool {
-        backend.lease(to: self)
-        self.backend = backend
-        hasAnswered = false
-        sawFatal = false
-        unnamedIsThere = false
-        touchesSettings = false
-        statementsBefore = statements
-        replay?.clear()
-        if replay == nil { replay = ByteBuffer() }
-        guard backend.settings !== settings else {
-            tellParameters(of: backend)
-            return true
-        }
-        pause = .backend
-        backend.take(settings) { [self] report in
-            pause = .none
-            if let report {
-                giveBack()
-                return fail(report)
-            }
-            tellParameters(of: backend)
-            proceed()
-        }
-        return false
-    }
-
-    /// There is a backend with the client's settings.
-    func proceed() {
-        if case .welcoming = phase {
-            welcome()
-            giveBack()
-        }
-        process()
-        flush()
-        backend?.flush()
-    }
-
-    func granted(_ backend: BackendConnection) {
-        loop.instruments.waits.record(Int((loop.eventLoop.now - waitingSince).nanoseconds / 1000))
-        pause = .none
-        if begin(backend) { proceed() }
-    }
-
-    func refused(_ reason: ReadChoice.Reason) {
-        pause = .none
-        switch reason {
-        case .full:
-            fail(
-                Report(
-                    .error,
-                    "53300",
-                    "no connection to a node became free in time",
-                    hint: "Raise read.pool_size, or read.wait."
-                )
-            )
-        case .nobody:
-            fail(Report(.error, "57P03", "no node can be read from now", hint: "See forebay status."))
-        case .floor:
-            let list = wanted.map(\.description).joined(separator: ", ")
-            fail(
-                Report(
-                    .error,
-                    "58000",
-                    "no node that may be read from showed in time what \(OwnSetting.name), or a write of one's own, asks for",
-                    detail: "Asked for: \(list).",
-                    hint: "Raise read.wait, set read.overdue, or RESET \(OwnSetting.name)."
-                )
-            )
-        }
-    }
-
-    func isLate(_ now: NIODeadline) -> Bool { now - waitingSince >= TimeAmount(loop.configuration.wait) }
-
-    /// Tells the client what has changed of its session, since it is on another backend.
-    private func tellParameters(of backend: BackendConnection) {
-        let now = backend.parameters
-        if case .welcoming = phase {
-            told = now
-            return
-        }
-        guard now !== told else { return }
-        for (name, value) in now.values.sorted(by: { $0.key < $1.key }) where told.values[name] != value {
-            write(.parameterStatus(name: name, value: value))
-        }
-        told = now
-    }
-
-    /// The backend owes nothing any more.
-    func settled() {
-        settle()
-        guard case .turn = pause else { return }
-        pause = .none
-        process()
-        flush()
-        backend?.flush()
-    }
-
-    private func settle() {
-        guard let backend else { return }
-        if isRunningAgain {
-            isRunningAgain = false
-            // Statements before the one that failed may have set something, which nobody has asked for yet.
-            if touchesSettings { backend.isSuspect = true }
-            let before = statementsBefore
-            giveBack()
-            statementsBefore = before
-            return runAgain(avoiding: backend.node)
-        }
-        guard backend.exchange.isSettled else {
-            // What is open now, a transaction or a batch, can't be begun anew elsewhere.
-            replay = nil
-            return
-        }
-        attempts = 0
-        avoidedNode = nil
-        if isPinned || loop.configuration.pooling == .session {
-            hasAnswered = false
-            replay = nil
-            return
-        }
-        guard touchesSettings else {
-            giveBack()
-            return
-        }
-        touchesSettings = false
-        pause = .backend
-        backend.ask(SessionSettings.harvest) { [self] result in
-            pause = .none
-            switch result {
-            case .success(let rows):
-                adopt(rows, from: backend)
-                giveBack()
-            case .failure:
-                // What the session has now is not known: it stays with the client.
-                pin()
-            }
-            process()
-            flush()
-            self.backend?.flush()
-        }
-    }
-
-    /// What a session on the backend has now is what the client wants from now on.
-    private func adopt(_ rows: [[String?]], from backend: BackendConnection) {
-        var values: [String: String] = [:]
-        for row in rows where row.count == 2 {
-            guard let name = row[0], let value = row[1] else { continue }
-            if name == "default_transaction_read_only" {
-                // Turned off by a way that was not seen coming: the next client must not find it so.
-                if value != "on" { backend.isSuspect = true }
-                continue
-            }
-            values[name.lowercased()] = value
-        }
-        backend.settled(on: loop.settings(values))
-        // What was reset is, for this client, what its startup packet said.
-        settings = loop.settings(startup.values.merging(values) { $1 })
-    }
-
-    func pin() {
-        guard !isPinned else { return }
-        isPinned = true
-        loop.instruments.pins.add()
-    }
-
-    private func giveBack() {
-        guard let backend else { return }
-        self.backend = nil
-        statementsBefore = [:]
-        // An idle client is to cost little.
-        if let capacity = replay?.capacity, capacity > 4096 { replay = ByteBuffer() }
-        loop.release(backend)
-        resumeReading()
-    }
-
     /// The message at hand can't be carried out. The session goes on.
     func fail(_ report: Report) {
         switch phase {
@@ -440,97 +252,7 @@ final class ClientConnection: ChannelDuplexHandler {
         held.moveReaderIndex(forwardBy: min(header?.messageBytes ?? 0, held.readableBytes))
     }
 
-    // MARK: Running again
-
-    var bytesHeld: Int { held.readableBytes + (replay?.readableBytes ?? 0) }
-
-    /// Keeps what was sent, as long as nothing was answered.
-    func remember(_ message: ByteBuffer) {
-        guard replay != nil, !hasAnswered else { return }
-        if (replay?.readableBytes ?? 0) + message.readableBytes > Self.replayBytes {
-            replay = nil
-        } else {
-            replay?.writeImmutableBuffer(message)
-        }
-    }
-
-    private var mayRunAgain: Bool {
-        guard let replay, replay.readableBytes > 0, case .open = phase else { return false }
-        return !hasAnswered && !isPinned && attempts < Self.mostAttempts && loop.configuration.pooling == .transaction
-    }
-
-    /// The backend answers with an error. True if the client is not to see it: the statement is run again elsewhere.
-    func runsAgain(after report: Report) -> Bool {
-        guard mayRunAgain, Self.passing.contains(report.code), let backend else { return false }
-        // A notice of the end, or the end itself.
-        if report.isFatal || report.code == "57P02" { return true }
-        guard backend.exchange.endsInReady else { return false }
-        isRunningAgain = true
-        return true
-    }
-
-    /// Shutdown, crash, not yet up, and a conflict with recovery: another node does not have it.
-    private static let passing: Set<String> = ["57P01", "57P02", "57P03", "40001"]
-
-    private func runAgain(avoiding node: Int) {
-        attempts += 1
-        loop.instruments.reruns.add()
-        avoidedNode = node
-        statements = statementsBefore
-        var input = replay ?? ByteBuffer()
-        input.writeImmutableBuffer(held)
-        held = input
-        replay = ByteBuffer()
-        pause = .none
-        process()
-        flush()
-        backend?.flush()
-    }
-
-    /// The backend is gone.
-    func lost(_ backend: BackendConnection, _ report: Report) {
-        guard self.backend === backend else { return }
-        self.backend = nil
-        isCutShort = backend.exchange.isWithinMessage
-        isRunningAgain = false
-        pause = .none
-        switch phase {
-        case .welcoming where hasNotBegun:
-            attempts += 1
-            avoidedNode = backend.node
-            if hasBackend() { proceed() }
-        case .open where mayRunAgain: runAgain(avoiding: backend.node)
-        case .open where hasNotBegun:
-            attempts += 1
-            avoidedNode = backend.node
-            process()
-            flush()
-            self.backend?.flush()
-        case .greeting, .login, .welcoming, .open, .closed: end(report)
-        }
-    }
-
-    /// It has a backend, and nothing of its own was sent there: the settings come first.
-    private var hasNotBegun: Bool {
-        switch phase {
-        case .welcoming: attempts < Self.mostAttempts
-        case .open: !hasAnswered && replay?.readableBytes == 0 && attempts < Self.mostAttempts && !isPinned
-        case .greeting, .login, .closed: false
-        }
-    }
-
-    /// Nothing is heard of the node any more, and another one could run the statement.
-    func leaveNode() {
-        guard let backend, isWaiting(for: backend.node) else { return }
-        backend.close()
-        loop.lost(backend)
-        lost(backend, Report(.fatal, "08006", "the node does not answer"))
-    }
-
-    func isWaiting(for node: Int) -> Bool {
-        guard let backend, backend.node == node else { return false }
-        return (mayRunAgain || hasNotBegun) && !backend.exchange.isEmpty
-    }
+    // MARK: Cancel
 
     /// A cancel request with this client's key came.
     func cancel() {
