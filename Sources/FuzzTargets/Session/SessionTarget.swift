@@ -302,6 +302,15 @@ private final class SessionStage {
         }
     }
 
+    private func expectReadies(_ probed: [ScriptedReader]) throws(Finding) {
+        for reader in probed where reader.channel.isActive && !reader.hasCancelled {
+            try promise(
+                reader.readies == reader.owed || reader.mixesProtocols,
+                "ready \(reader.readies) times, asked \(reader.owed) times"
+            )
+        }
+    }
+
     /// From here on everything goes well; then all of it ends.
     func end() throws(Finding) {
         dialling.refuses = false
@@ -315,16 +324,16 @@ private final class SessionStage {
         try settle()
         let isServed = isServed
         let probed = readers.filter { $0.channel.isActive && $0.isIn && !$0.isWild && isServed }
+        // What was asked is answered without another word of the client, which would take with it whatever was left lying.
+        try settle(for: probed)
+        try expectReadies(probed)
         for reader in probed { reader.askLast() }
         try settle(for: probed)
         for reader in probed where reader.channel.isActive && !reader.hasCancelled {
             // Those that keep their backend may leave none for the others.
             try promise(reader.isAnswered || reader.isRefused, "\(reader.mark) has no answer to its last question")
-            try promise(
-                reader.readies == reader.owed || reader.mixesProtocols,
-                "ready \(reader.readies) times, asked \(reader.owed) times"
-            )
         }
+        try expectReadies(probed)
         _ = reads.drain(grace: .seconds(1))
         loop.run()
         loop.advanceTime(by: .seconds(60))

@@ -243,8 +243,7 @@ final class ClientConnection: ChannelDuplexHandler {
         } else {
             skipsToSync = true
         }
-        process()
-        flush()
+        goOn()
     }
 
     private func dropMessage() {

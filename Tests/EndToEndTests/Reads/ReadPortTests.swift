@@ -686,6 +686,21 @@ final class ReadPortTests {
     }
 
     @Test
+    func whatFollowsAStatementThatNoNodeMayAnswerIsAnswered() throws {
+        let client = try client()
+        _ = try client.query("SET forebay.after = '00000000-0000-0000-0000-000000000001.0.5'")
+        try client.send(
+            .query(Array("SELECT 1".utf8)),
+            .query(Array("RESET forebay.after".utf8)),
+            .query(Array("SELECT 2".utf8))
+        )
+        let report = #expect(throws: Report.self) { try WireClient.rows(of: try client.untilReady()) }
+        #expect(report?.code == "58000")
+        #expect(try WireClient.rows(of: try client.untilReady()) == [])
+        #expect(try WireClient.rows(of: try client.untilReady()) == [["2"]])
+    }
+
+    @Test
     func theStatusTellsOfTheReadPort() throws {
         _ = try client().query("SELECT 1")
         #expect(try yard.metric("forebay_read_transactions_total") > 0)
