@@ -95,6 +95,7 @@ extension ClientConnection {
         let now = backend.parameters
         if case .welcoming = phase {
             told = now
+            settings.parameters = now
             return
         }
         guard now !== told else { return }
