@@ -13,9 +13,9 @@ RIVALS := nginx-light pgbouncer rsyslog rsyslog-pgsql python3-aiohttp python3-as
 RELEASE := .build/release
 # Classes are checked for exclusive access at run time, SwiftNIO's too, which costs 3 to 4 % of what a request takes. The tests, which are
 # built for debugging, keep the checks.
-#
+UNCHECKED := -Xswiftc -enforce-exclusivity=unchecked
 # Swift's libraries are linked in: a call of theirs then takes no detour, and the program runs where no Swift is installed.
-SWIFT_RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+SWIFT_RELEASE := swift build -c release --static-swift-stdlib $(UNCHECKED)
 SOURCES := Package.swift Sources Tests Benchmarks
 
 .PHONY: help
@@ -133,8 +133,8 @@ bench: bench-deps build ## Measure Forebay beside its limits (ONLY=single,drain 
 	    $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DURATION),--duration $(DURATION)) \
 	    $(if $(RECORD),--results Benchmarks/results) --command '$(strip make bench $(foreach name,ONLY CONTENDERS ROUNDS DURATION,$(if $($(name)),$(name)="$($(name))")))'
 
-# The measuring package is fetched for this verb alone, into a build folder of its own.
-MICRO := FOREBAY_MICRO=1 swift package --scratch-path .build-micro --allow-writing-to-package-directory benchmark
+# The measuring package is fetched for this verb alone, into a build folder of its own. The code is checked as little as that of `make build`.
+MICRO := FOREBAY_MICRO=1 swift package --scratch-path .build-micro $(UNCHECKED) --allow-writing-to-package-directory benchmark
 .PHONY: bench-micro bench-micro-update
 bench-micro: deps ## Measure the steps of an event's way to the disk, and hold them against Benchmarks/Thresholds
 	$(MICRO) thresholds check --path Benchmarks/Thresholds --target Micro
