@@ -6,8 +6,9 @@ package protocol DeliveryObserver: AnyObject {
 }
 
 package enum DeliveryEvent: Hashable, Sendable {
-    /// The lane was claimed. The committed watermark is `ledger.position` now: after a failover it may be lower than before.
-    case claimed(LedgerRow)
+    /// The lane was claimed. The committed watermark is `ledger.position` now: after a failover it may be lower than before. `undecided` is what the
+    /// ledger was put back from, as long as nobody has decided about it, or the decision is not carried out; none otherwise. The next process has to know.
+    case claimed(LedgerRow, undecided: Offset)
     /// A flush is in the database, by its own answer or by the ledger's. The committed watermark is `ledger.position` now.
     /// `duration` is nil where the answer was lost and the ledger settled it.
     case flushed(ledger: LedgerRow, rows: Int, bytes: Int, duration: Duration?)

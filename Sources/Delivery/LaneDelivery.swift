@@ -36,11 +36,13 @@ package final class LaneDelivery {
     /// - Parameters:
     ///   - opened: the lane's last offset on disk when the queue was opened. A ledger beyond it means that the disk is an old image.
     ///   - committed: the ledger's highest position, as far as an earlier process has left word of it.
+    ///   - undecided: of the last claim of an earlier process (``DeliveryEvent/claimed(_:undecided:)``).
     ///   - randomness: spreads the pauses of lanes that fail together.
     package init(
         lane: LaneKey,
         opened: Offset,
         committed: Offset = .none,
+        undecided: Offset = .none,
         source: any ChunkSource,
         destination: any Destination,
         deadLetters: any DeadLetterStore,
@@ -57,7 +59,7 @@ package final class LaneDelivery {
         self.clock = clock
         self.settings = settings
         self.randomness = randomness
-        machine = LaneMachine(settings: settings, opened: opened, committed: committed)
+        machine = LaneMachine(settings: settings, opened: opened, committed: committed, undecided: undecided)
         buffer = ChunkBuffer(after: .none)
     }
 
@@ -100,6 +102,11 @@ package final class LaneDelivery {
     /// An operator decided about a lane that is held, or about the lanes on a cluster that was made anew.
     package func resume(_ order: ClaimDecision.Order, in system: ClaimDecision.System) {
         machine.resume(order, in: system)
+    }
+
+    /// What was said for another cluster is not so.
+    package func withdraw() {
+        machine.withdraw()
     }
 
     /// Another lane has been claimed: if this one waits because it could not connect, it tries again with the next step.

@@ -21,8 +21,9 @@ struct LaneMachine {
         /// A healthy server refused a flush for what it holds, so its transaction is gone and nothing is in doubt. To `claimed` if the ledger is
         /// still where it was, else to `unclaimed`.
         case refused(LedgerRow, FailedFlush)
-        /// Positions are passed by order: they go to the dead-letter store first. To `claimed` when they are there.
-        case skipping(LedgerRow, ClosedRange<Offset>, pausedUntil: Duration)
+        /// Positions are passed by order: they go to the dead-letter store first. To `claimed` when they are there; until then everything is as it was
+        /// before the order. The last offset is the horizon of the claim.
+        case skipping(LedgerRow, ClosedRange<Offset>, Offset, pausedUntil: Duration)
         /// The lane can't go on by itself. To `unclaimed` at `retry`, to look again, or as soon as an order comes.
         case held(Hold, retry: Duration)
         /// Nothing leads on from here.
@@ -64,8 +65,10 @@ struct LaneMachine {
     private var opened: Offset?
     /// The highest position of the ledger since the lane was last let go on.
     private var committed: Offset
-    /// Until the ledger is past the horizon again, it may be as low as this: somebody said so.
-    private var forgiven: Offset?
+    /// Until the ledger is past a horizon again, it may be as low as this: somebody said so.
+    private var forgiven: (lowest: Offset, until: Offset)?
+    /// What an earlier process found the ledger put back from, and nobody has decided about.
+    private var undecided: Offset
     /// For the next claim that needs one.
     private var order: ClaimDecision.Order?
     private var system = ClaimDecision.System.same
@@ -81,10 +84,12 @@ struct LaneMachine {
     /// - Parameters:
     ///   - opened: the last offset on disk when the queue was opened.
     ///   - committed: the highest position of the ledger that an earlier process has left word of.
-    init(settings: DeliverySettings, opened: Offset, committed: Offset = .none) {
+    ///   - undecided: what an earlier process found the ledger put back from, and nobody had decided about; none if there was nothing of the kind.
+    init(settings: DeliverySettings, opened: Offset, committed: Offset = .none, undecided: Offset = .none) {
         self.settings = settings
         self.opened = opened
-        self.committed = committed
+        self.committed = max(committed, undecided)
+        self.undecided = undecided
         backoff = Backoff(first: settings.firstPause, longest: settings.longestPause)
         size = BatchSize(
             initial: settings.initialRows,
@@ -133,7 +138,7 @@ struct LaneMachine {
             return .flush(order(after: ledger, now: now))
         case .refused:
             return .check
-        case .skipping(_, let range, let pausedUntil):
+        case .skipping(_, let range, _, let pausedUntil):
             return now < pausedUntil ? .sleep(until: pausedUntil) : .skip(range)
         case .held(let hold, let retry):
             guard now >= retry else { return .hold(hold, until: retry) }
@@ -180,12 +185,11 @@ struct LaneMachine {
         let marks = ClaimMarks(
             known: opened ?? durable,
             committed: committed,
-            horizon: forgiven.map { min($0, horizon) } ?? horizon,
+            horizon: max(undecided, forgiven.map { min($0.lowest, horizon) } ?? horizon),
             available: firstAvailable
         )
         let place = ClaimDecision.Place(position, marks)
         let decision = ClaimDecision.of(place: place, system: system, order: order ?? settings.onRestore)
-        var events = [DeliveryEvent.claimed(ledger)]
         switch decision {
         case .renew:
             opened = marks.known
@@ -194,20 +198,22 @@ struct LaneMachine {
         case .hold:
             opened = nil
             guard place == .trimmed else {
-                return events
-                    + hold(.restored(ledger: position, committed: max(committed, marks.horizon)), now: now)
+                let before = max(committed, marks.horizon)
+                return [.claimed(ledger, undecided: before)]
+                    + hold(.restored(ledger: position, committed: before), now: now)
             }
-            return events + hold(.gap(position.advanced(by: 1)...Offset(firstAvailable.rawValue - 1)), now: now)
-        case .goOn: break
-        case .replay, .replayRest:
-            events.append(.wentBack(from: committed, to: position, place))
+            return [.claimed(ledger, undecided: .none)]
+                + hold(.gap(position.advanced(by: 1)...Offset(firstAvailable.rawValue - 1)), now: now)
         case .skip:
-            let last = max(committed, marks.horizon, Offset(firstAvailable.rawValue - 1))
-            letGo(position, horizon: horizon)
+            let before = max(committed, marks.horizon)
+            let last = max(before, Offset(firstAvailable.rawValue - 1))
             search.reset()
-            state = .skipping(ledger, position.advanced(by: 1)...last, pausedUntil: .zero)
-            return events
+            state = .skipping(ledger, position.advanced(by: 1)...last, horizon, pausedUntil: .zero)
+            return [.claimed(ledger, undecided: before)]
+        case .goOn, .replay, .replayRest: break
         }
+        var events = [DeliveryEvent.claimed(ledger, undecided: .none)]
+        if decision != .goOn { events.append(.wentBack(from: committed, to: position, place)) }
         letGo(position, horizon: horizon)
         state = .claimed(ledger, Idle(checkAt: now + settings.checkInterval))
         condemned = condemned.filter { $0.key > ledger.position }
@@ -222,15 +228,17 @@ struct LaneMachine {
         opened = nil
         order = nil
         system = .same
+        undecided = .none
         committed = position
-        forgiven = position < horizon ? position : nil
+        forgiven = position < horizon ? (min(forgiven?.lowest ?? position, position), horizon) : nil
     }
 
     /// The positions to be skipped are in the dead-letter store.
     mutating func skipped(now: Duration) {
-        guard case .skipping(let ledger, _, _) = state else {
+        guard case .skipping(let ledger, _, let horizon, _) = state else {
             preconditionFailure("positions were skipped that nobody asked to skip")
         }
+        letGo(ledger.position, horizon: horizon)
         state = .claimed(ledger, Idle(checkAt: now + settings.checkInterval))
     }
 
@@ -298,8 +306,8 @@ struct LaneMachine {
     /// The ordered flush, or skip, could not be prepared. Returns the pause.
     mutating func stalled(now: Duration, random: UInt64) -> Duration {
         let pause = backoff.pause(random: random)
-        if case .skipping(let ledger, let range, _) = state {
-            state = .skipping(ledger, range, pausedUntil: now + pause)
+        if case .skipping(let ledger, let range, let horizon, _) = state {
+            state = .skipping(ledger, range, horizon, pausedUntil: now + pause)
             return pause
         }
         guard case .claimed(let ledger, var idle) = state else {
@@ -432,7 +440,7 @@ struct LaneMachine {
     private mutating func landed(_ attempt: Attempt, ledger: LedgerRow, duration: Duration?) -> [DeliveryEvent] {
         backoff.reset()
         committed = max(committed, ledger.position)
-        if forgiven != nil { forgiven = ledger.position }
+        if let until = forgiven?.until, ledger.position >= until { forgiven = nil }
         size.landed(rows: attempt.rows, duration: duration)
         search.landed(rows: attempt.rows, position: ledger.position)
         condemned = condemned.filter { $0.key > ledger.position }
@@ -464,10 +472,8 @@ struct LaneMachine {
         switch state {
         case .unclaimed(_, let failed): state = .unclaimed(retry: .zero, failed: failed)
         case .refused(_, let failed): state = .unclaimed(retry: .zero, failed: failed)
-        case .claimed, .held: state = .unclaimed(retry: .zero, failed: nil)
-        case .skipping:
-            order = .skip
-            state = .unclaimed(retry: .zero, failed: nil)
+        // What was to be skipped is held against the next claim: the order stands until it is carried out.
+        case .claimed, .held, .skipping: state = .unclaimed(retry: .zero, failed: nil)
         case .flushing: preconditionFailure("a flush is under way on the thread that was to tell of the primary")
         case .stopped: break
         }
@@ -487,6 +493,13 @@ struct LaneMachine {
             self.system = system
         case .stopped: break
         }
+    }
+
+    /// The other cluster was not taken after all: what was said for it must not lie in wait for whatever comes.
+    mutating func withdraw() {
+        guard system == .other else { return }
+        order = nil
+        system = .same
     }
 
     // MARK: The end

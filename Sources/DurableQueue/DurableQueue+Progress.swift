@@ -58,9 +58,16 @@ extension DurableQueue {
     }
 
     /// Notes the position of the primary's ledger. It may go back (a failover), and what is replicated with it.
-    package func setCommitted(_ offset: Offset, of key: LaneKey) {
+    ///
+    /// - Parameter undecided: what it was put back from, as long as nobody has decided about that.
+    package func setCommitted(_ offset: Offset, undecided: Offset = .none, of key: LaneKey) {
         guard let lane = roster.withLock({ $0.lane(key) }) else { return }
-        lane.advance { $0.marks.setCommitted(offset) }
+        lane.advance { $0.marks.setCommitted(offset, undecided: undecided) }
+    }
+
+    /// What the lane's ledger was put back from, as long as nobody has decided about that; none otherwise.
+    package func undecided(of key: LaneKey) -> Offset {
+        roster.withLock { $0.lane(key) }?.board.withLock { $0.marks.undecided } ?? .none
     }
 
     /// Notes what all required replicas show. Rows up to here, and committed, may be trimmed.

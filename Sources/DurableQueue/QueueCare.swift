@@ -95,12 +95,7 @@ struct QueueCare {
         lastHints = now
         for lane in queue.roster.withLock({ $0.all }) {
             var fresh = lane.board.withLock { board in
-                LaneHints(
-                    durable: board.durable,
-                    committed: board.marks.committed,
-                    replicated: board.marks.replicated,
-                    written: WallTime(microseconds: 0)
-                )
+                LaneHints(durable: board.durable, marks: board.marks)
             }
             // With another policy what was acknowledged may not be on the disk, and a hint would turn a torn tail into damage.
             if queue.configuration.sync != .always { fresh.durable = .none }

@@ -154,6 +154,7 @@ package struct Proxy: Service {
             // When PostgreSQL is back, the first lane to find out spares the others the rest of their pauses.
             claimed: { crew.doorIsOpen(besides: $0) },
             committed: { queue.progress(of: $0)?.committed ?? .none },
+            undecided: { queue.undecided(of: $0) },
             horizon: { watch.horizon(of: $0) }
         )
         try crew.startMissing(surroundings)

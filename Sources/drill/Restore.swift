@@ -7,7 +7,7 @@ import ProvingGround
 /// The primary is put back to an older copy of itself, from before rows that its replica has.
 struct Restore: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "The primary is restored from a copy; the lanes hold until an order, or fill it up by themselves."
+        abstract: "The primary is restored from a copy; the lanes hold, over a crash too, or fill it up by themselves."
     )
 
     @OptionGroup var options: DrillOptions
@@ -39,6 +39,12 @@ struct Restore: ParsableCommand {
             if !byItself {
                 try waitUntil("every lane is held", within: 120) { try held(yard).count == 2 }
                 let kept = try yard.query("SELECT sum(position) FROM forebay.ledger")
+                // Before or after the watermarks that have gone back are written down.
+                pause.wait(milliseconds: 500...3500)
+                yard.proxy?.crash()
+                try yard.startProxy()
+                try yard.checkStart(yard.waitForIngest())
+                try waitUntil("every lane is held by the next process too", within: 120) { try held(yard).count == 2 }
                 pause.wait(milliseconds: 1000...1500)
                 guard try yard.query("SELECT sum(position) FROM forebay.ledger") == kept else {
                     throw YardFault("a lane that is held went on")

@@ -11,7 +11,7 @@ struct LaneDeliveryTests {
         world.drain()
         #expect(
             world.log.events == [
-                .claimed(LedgerRow(epoch: 1, position: .none)),
+                .claimed(LedgerRow(epoch: 1, position: .none), undecided: .none),
                 .flushed(
                     ledger: LedgerRow(epoch: 1, position: Offset(3)),
                     rows: 3,
@@ -248,6 +248,80 @@ struct LaneDeliveryTests {
         let holds = world.log.count { if case .held = $0 { true } else { false } }
         #expect(world.drain() != nil)
         #expect(world.log.count { if case .held = $0 { true } else { false } } == holds)
+        #expect(world.broken() == nil)
+    }
+
+    /// Replicas are behind most while the primary is filled up: one that takes over then is no restore.
+    @Test func aFailoverWhileARestoreIsFilledUpIsNotHeld() {
+        let world = wentBack(to: 30)
+        for _ in 0..<5 { world.step() }
+        world.delivery.resume(.replay, in: .same)
+        while world.position < Offset(50) { world.step() }
+        let holds = world.log.count { if case .held = $0 { true } else { false } }
+        // A doubt on the way claims anew; what was said holds on.
+        world.delivery.primaryChanged()
+        world.step()
+        world.failOver(to: LedgerRow(epoch: 1, position: Offset(40)))
+        world.session.disconnect()
+        world.delivery.primaryChanged()
+        #expect(world.drain() != nil)
+        #expect(world.log.count { if case .held = $0 { true } else { false } } == holds)
+        #expect(world.broken() == nil)
+        // Past the horizon it is forgotten what was said: the next restore is somebody's decision again.
+        world.failOver(to: LedgerRow(epoch: 1, position: Offset(40)))
+        world.session.disconnect()
+        world.delivery.primaryChanged()
+        for _ in 0..<5 { world.step() }
+        #expect(world.log.events.last == .held(.restored(ledger: Offset(40), committed: Offset(100))))
+    }
+
+    @Test func whatIsHeldIsHeldByTheNextProcessToo() {
+        let world = wentBack(to: 30)
+        for _ in 0..<5 { world.step() }
+        // The watermarks that the next process finds have gone back, and the horizon with them.
+        world.restart(leavesWord: true)
+        world.horizon = Offset(30)
+        for _ in 0..<20 { world.step() }
+        #expect(world.log.events.last == .held(.restored(ledger: Offset(30), committed: Offset(100))))
+        #expect(world.position == Offset(30))
+        world.delivery.resume(.skip, in: .same)
+        #expect(world.drain() != nil)
+        #expect(world.deadLettered(.unreadable) == (31...100).map { Offset($0) })
+        #expect(world.broken() == nil)
+        world.restart(leavesWord: true)
+        world.queue.append(1)
+        #expect(world.drain() != nil)
+    }
+
+    @Test func aSkipThatIsInterruptedIsStillOne() {
+        let world = wentBack(to: 30)
+        for _ in 0..<5 { world.step() }
+        world.delivery.resume(.skip, in: .same)
+        world.deadLetters.setFault { _ in 0 }
+        for _ in 0..<3 { world.step() }
+        #expect(world.deadLetters.letters.isEmpty)
+        world.delivery.primaryChanged()
+        world.step()
+        // Killed before anything of the order is on disk: somebody has to say so again.
+        world.restart(leavesWord: true)
+        world.horizon = Offset(30)
+        for _ in 0..<5 { world.step() }
+        #expect(world.log.events.last == .held(.restored(ledger: Offset(30), committed: Offset(100))))
+        world.delivery.resume(.skip, in: .same)
+        for _ in 0..<3 { world.step() }
+        world.delivery.primaryChanged()
+        world.deadLetters.setFault { _ in nil }
+        #expect(world.drain() != nil)
+        #expect(world.deadLettered(.unreadable) == (31...100).map { Offset($0) })
+        #expect(world.broken() == nil)
+    }
+
+    @Test func whatWasSaidForAClusterThatWasNotTakenIsWithdrawn() {
+        let world = wentBack(to: 70)
+        world.delivery.resume(.skip, in: .other)
+        world.delivery.withdraw()
+        #expect(world.drain() != nil)
+        #expect(world.deadLetters.letters.isEmpty)
         #expect(world.broken() == nil)
     }
 

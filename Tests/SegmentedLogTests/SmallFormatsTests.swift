@@ -65,8 +65,7 @@ import Testing
         #expect(LaneHints.read("d", on: disk) == LaneHints())
         let hints = LaneHints(
             durable: Offset(3),
-            committed: Offset(2),
-            replicated: Offset(1),
+            marks: DeliveryMarks(committed: Offset(2), replicated: Offset(1), undecided: Offset(3)),
             written: WallTime(microseconds: 5)
         )
         try hints.write("d", on: disk)
@@ -95,8 +94,7 @@ import Testing
         for (durable, isBelieved) in [(UInt64.max - 1, false), (UInt64.max / 2, false), (UInt64.max / 2 - 1, true)] {
             let hints = LaneHints(
                 durable: Offset(durable),
-                committed: Offset(1),
-                replicated: Offset(1),
+                marks: DeliveryMarks(committed: Offset(1), replicated: Offset(1)),
                 written: WallTime(microseconds: 1)
             )
             try hints.write("lane", on: disk)

@@ -116,7 +116,7 @@ import Testing
     @Test func whatTheWatermarkFileRemembersIsNotTakenForTorn() throws {
         let (lane, tail, _) = try fixture()
         let (path, whole, _) = content(lane)
-        let hints = LaneHints(durable: Offset(20), committed: .none, replicated: .none, written: lane.now)
+        let hints = LaneHints(durable: Offset(20), marks: DeliveryMarks(committed: .none, replicated: .none))
         try hints.write(LaneFixture.directory, on: lane.disk)
         lane.disk.overwrite(path, with: Array(whole[..<tail]) + [UInt8](repeating: 0, count: whole.count - tail))
         try lane.reopen()

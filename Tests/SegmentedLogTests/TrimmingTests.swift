@@ -50,7 +50,7 @@ import Testing
         let end = lane.catalogue.end
         try trim(lane, to: end, keepsLast: false)
         let maintenance = LaneMaintenance(context: lane.context, catalogue: lane.catalogue)
-        try maintenance.write(LaneHints(durable: end, committed: end, replicated: end, written: lane.now))
+        try maintenance.write(LaneHints(durable: end, marks: DeliveryMarks(committed: end, replicated: end)))
         try maintenance.removeRest(keepsEnd: true)
         #expect(lane.catalogue.segments.isEmpty)
         lane.disk.powerCut(keeping: 0)

@@ -59,10 +59,7 @@ final class Lane: Sendable {
         board = Monitor(
             Board(
                 durable: catalogue.end,
-                marks: DeliveryMarks(
-                    committed: min(hints.committed, catalogue.end),
-                    replicated: min(hints.replicated, catalogue.end)
-                ),
+                marks: hints.marks(upTo: catalogue.end),
                 isDraining: isDraining
             )
         )

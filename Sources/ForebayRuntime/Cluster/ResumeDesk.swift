@@ -22,6 +22,7 @@ struct ResumeDesk: Sendable {
             }
             let lanes = crew.resume(order, in: .other) { _ in true }
             guard watch.adopt() else {
+                crew.withdraw()
                 throw OpsFault(.unavailable, "there is not exactly one node that takes writes: \(obstacle)")
             }
             return LaneReport(lanes: lanes)

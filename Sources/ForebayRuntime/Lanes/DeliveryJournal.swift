@@ -63,7 +63,7 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
         var log = log
         log[metadataKey: "lane"] = "\(lane)"
         switch event {
-        case .claimed(let ledger): claimed(ledger, lane, log)
+        case .claimed(let ledger, let undecided): claimed(ledger, undecided, lane, log)
         case .flushed(let ledger, let rows, _, let duration): flushed(ledger, rows, duration, lane)
         case .rowsDiffer(let sent, let copied):
             log.warning(
@@ -156,7 +156,7 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
         change(lane) { $0.choice = choice }
     }
 
-    private func claimed(_ ledger: LedgerRow, _ lane: LaneKey, _ log: Logger) {
+    private func claimed(_ ledger: LedgerRow, _ undecided: Offset, _ lane: LaneKey, _ log: Logger) {
         claims.add()
         let dead = deadRows(lane, after: .none, to: ledger.position)
         change(lane) { record in
@@ -168,7 +168,7 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
             record.deadRows = dead
             record.committedRows = Int(ledger.position.rawValue) - dead
         }
-        moveWatermarks(to: ledger.position, lane)
+        moveWatermarks(to: ledger.position, undecided: undecided, lane)
         log.info("claimed", metadata: ["epoch": "\(ledger.epoch)", "position": "\(ledger.position)"])
     }
 
@@ -188,8 +188,8 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
         moveWatermarks(to: ledger.position, lane)
     }
 
-    private func moveWatermarks(to position: Offset, _ lane: LaneKey) {
-        queue.setCommitted(position, of: lane)
+    private func moveWatermarks(to position: Offset, undecided: Offset = .none, _ lane: LaneKey) {
+        queue.setCommitted(position, undecided: undecided, of: lane)
         if trimsAtCommit { queue.setReplicated(position, of: lane) }
     }
 

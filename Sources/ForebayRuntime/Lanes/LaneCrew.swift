@@ -61,6 +61,11 @@ final class LaneCrew: Sendable {
         return meant.count
     }
 
+    /// Takes back what was said to all lanes for another cluster.
+    func withdraw() {
+        for worker in workers { worker.withdraw() }
+    }
+
     /// Ends the worker of a lane that has nothing more to deliver; joined when the crew stops.
     func retire(_ lane: LaneKey) {
         state.withLock { $0.workers[lane] }?.stop()

@@ -23,6 +23,7 @@ final class LaneWorker: Sendable {
         var triesParked = false
         var hasOtherPrimary = false
         var order: (ClaimDecision.Order, ClaimDecision.System)?
+        var isWithdrawn = false
         /// Another lane has been claimed.
         var doorIsOpen = false
     }
@@ -41,6 +42,7 @@ final class LaneWorker: Sendable {
         var claimed: @Sendable (LaneKey) -> Void
         /// What an earlier process left word of, by lane.
         var committed: @Sendable (LaneKey) -> Offset
+        var undecided: @Sendable (LaneKey) -> Offset
         /// What all replicas were once seen to show together, by lane.
         var horizon: @Sendable (LaneKey) -> Offset
     }
@@ -82,6 +84,15 @@ final class LaneWorker: Sendable {
     /// Gives an order to the lane, if it is held, or for its first claim on another cluster.
     func resume(_ order: ClaimDecision.Order, in system: ClaimDecision.System) {
         state.withLock { $0.order = (order, system) }
+        reader.wake()
+    }
+
+    /// Takes back what was said for another cluster.
+    func withdraw() {
+        state.withLock { state in
+            state.order = nil
+            state.isWithdrawn = true
+        }
         reader.wake()
     }
 
@@ -130,6 +141,7 @@ final class LaneWorker: Sendable {
             lane: key,
             opened: source.durable,
             committed: surroundings.committed(key),
+            undecided: surroundings.undecided(key),
             source: source,
             destination: destination,
             deadLetters: surroundings.deadLetters,
@@ -144,12 +156,14 @@ final class LaneWorker: Sendable {
                     state.doorIsOpen = false
                     state.hasOtherPrimary = false
                     state.order = nil
+                    state.isWithdrawn = false
                 }
                 return state
             }
             if orders.isStopping { delivery.stop() }
             if orders.triesParked { delivery.tryParkedStreams() }
             if orders.doorIsOpen { delivery.doorIsOpen() }
+            if orders.isWithdrawn { delivery.withdraw() }
             if let (order, system) = orders.order {
                 surroundings.renewal.decide(key, order)
                 delivery.resume(order, in: system)

@@ -10,15 +10,23 @@ package struct LaneHints: Hashable, Sendable {
     package var durable = Offset.none
     package var committed = Offset.none
     package var replicated = Offset.none
+    /// What the ledger was put back from, if nobody had decided about that yet.
+    package var undecided = Offset.none
     package var written = WallTime(microseconds: 0)
 
     package init() {}
 
-    package init(durable: Offset, committed: Offset, replicated: Offset, written: WallTime) {
+    package init(durable: Offset, marks: DeliveryMarks, written: WallTime = WallTime(microseconds: 0)) {
         self.durable = durable
-        self.committed = committed
-        self.replicated = replicated
+        committed = marks.committed
+        replicated = marks.replicated
+        undecided = marks.undecided
         self.written = written
+    }
+
+    /// The marks of a lane that ends at `end`.
+    package func marks(upTo end: Offset) -> DeliveryMarks {
+        DeliveryMarks(committed: min(committed, end), replicated: min(replicated, end), undecided: min(undecided, end))
     }
 
     func encoded() -> [UInt8] {
@@ -32,6 +40,7 @@ package struct LaneHints: Hashable, Sendable {
             bytes.store(littleEndian: committed.rawValue, at: 24)
             bytes.store(littleEndian: replicated.rawValue, at: 32)
             bytes.store(littleEndian: written.rawValue, at: 40)
+            bytes.store(littleEndian: undecided.rawValue, at: 48)
             bytes.store(littleEndian: forebay_crc32c(0, bytes, 60), at: 60)
             count = Self.byteCount
         }
@@ -46,13 +55,14 @@ package struct LaneHints: Hashable, Sendable {
                 bytes.littleEndian(at: 8) == version,
                 bytes.littleEndian(at: 60) == forebay_crc32c(0, bytes, 60)
             else { return nil }
-            let hints = LaneHints(
-                durable: Offset(bytes.littleEndian(at: 16, as: UInt64.self)),
-                committed: Offset(bytes.littleEndian(at: 24, as: UInt64.self)),
-                replicated: Offset(bytes.littleEndian(at: 32, as: UInt64.self)),
-                written: WallTime(microseconds: bytes.littleEndian(at: 40))
-            )
-            return max(hints.durable, hints.committed, hints.replicated) < .unreachable ? hints : nil
+            var hints = LaneHints()
+            hints.durable = Offset(bytes.littleEndian(at: 16, as: UInt64.self))
+            hints.committed = Offset(bytes.littleEndian(at: 24, as: UInt64.self))
+            hints.replicated = Offset(bytes.littleEndian(at: 32, as: UInt64.self))
+            hints.written = WallTime(microseconds: bytes.littleEndian(at: 40))
+            hints.undecided = Offset(bytes.littleEndian(at: 48, as: UInt64.self))
+            let highest = max(hints.durable, hints.committed, hints.replicated, hints.undecided)
+            return highest < .unreachable ? hints : nil
         }
     }
 

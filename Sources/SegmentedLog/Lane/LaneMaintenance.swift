@@ -228,8 +228,7 @@ extension LaneMaintenance {
     private func rememberEnd(committed: Offset, held: Offset, at now: WallTime) throws(FileFault) {
         let hints = LaneHints(
             durable: catalogue.end,
-            committed: committed,
-            replicated: min(held, committed),
+            marks: DeliveryMarks(committed: committed, replicated: held),
             written: now
         )
         try hints.write(catalogue.directory, on: context.fileSystem, lasting: true)

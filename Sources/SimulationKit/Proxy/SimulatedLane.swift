@@ -47,10 +47,7 @@ final class SimulatedLane {
         report = opened.report
         key = opened.report.key
         self.isDraining = isDraining
-        marks = DeliveryMarks(
-            committed: min(report.hints.committed, report.end),
-            replicated: min(report.hints.replicated, report.end)
-        )
+        marks = report.hints.marks(upTo: report.end)
     }
 
     var catalogue: LaneCatalogue { log.catalogue }

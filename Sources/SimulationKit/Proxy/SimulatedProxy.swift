@@ -154,6 +154,7 @@ final class SimulatedProxy {
             lane: lane.key,
             opened: lane.catalogue.end,
             committed: lane.marks.committed,
+            undecided: lane.marks.undecided,
             source: SimulatedSource(lane.catalogue, context, groupsRows: around.plan.groupsRows),
             destination: around.connect(lane.session),
             deadLetters: cabinet,
@@ -358,12 +359,7 @@ final class SimulatedProxy {
         if let lastHints, around.clock.now - lastHints <= .seconds(2) { return }
         lastHints = around.clock.now
         for lane in lanes {
-            var fresh = LaneHints(
-                durable: lane.catalogue.end,
-                committed: lane.marks.committed,
-                replicated: lane.marks.replicated,
-                written: WallTime(microseconds: 0)
-            )
+            var fresh = LaneHints(durable: lane.catalogue.end, marks: lane.marks)
             guard fresh != lane.hints else { continue }
             let compared = fresh
             fresh.written = around.clock.wall
@@ -419,7 +415,12 @@ final class SimulatedProxy {
                 lane.order = (order, .other)
                 lane.wake()
             }
-            return watch.adopt()
+            if watch.adopt() { return true }
+            for lane in lanes {
+                lane.order = nil
+                lane.delivery?.withdraw()
+            }
+            return false
         }
         let held = lanes.filter { $0.hold != nil }
         for lane in held {
@@ -469,7 +470,7 @@ private final class LaneObserver: DeliveryObserver {
     func observe(_ event: DeliveryEvent, of key: LaneKey) {
         around.history.note(.proxy, "lane \(key.lane) \(event)")
         switch event {
-        case .claimed(let ledger): note(ledger)
+        case .claimed(let ledger, let undecided): note(ledger, undecided: undecided)
         case .flushed(let ledger, _, _, _): note(ledger)
         case .fault(_, let kind, _):
             if kind == .connection { around.count(.brokenConnections, 1) }
@@ -489,10 +490,10 @@ private final class LaneObserver: DeliveryObserver {
         }
     }
 
-    private func note(_ ledger: LedgerRow) {
+    private func note(_ ledger: LedgerRow, undecided: Offset = .none) {
         lane.ledger = ledger
         lane.claimedBy = lane.session?.chosen
-        lane.marks.setCommitted(ledger.position)
+        lane.marks.setCommitted(ledger.position, undecided: undecided)
         if around.trimsAtCommit { lane.marks.setReplicated(ledger.position) }
     }
 }

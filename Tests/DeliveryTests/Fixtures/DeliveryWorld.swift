@@ -38,11 +38,14 @@ final class DeliveryWorld {
         _ clock: SimulatedClock,
         _ settings: DeliverySettings,
         _ plant: Plant?,
+        word: (committed: Offset, undecided: Offset) = (.none, .none),
         seed: UInt64
     ) -> LaneDelivery {
         LaneDelivery(
             lane: FakeQueue.key,
             opened: queue.durable,
+            committed: word.committed,
+            undecided: word.undecided,
             source: queue,
             destination: plant?.destination(session) ?? session,
             deadLetters: plant?.letters(deadLetters) ?? deadLetters,
@@ -54,12 +57,26 @@ final class DeliveryWorld {
     }
 
     /// The process is killed and started again; a transaction may live on in the server.
-    func restart() {
+    ///
+    /// - Parameter leavesWord: of what the last claim, or what came since, said of the lane.
+    func restart(leavesWord: Bool = false) {
         restarts += 1
         let nextBreak = session.nextBreak
         session = SimulatedSession(postgres, clock: clock)
         session.nextBreak = nextBreak
-        delivery = Self.deliver(queue, session, deadLetters, log, clock, settings, plant, seed: restarts)
+        let word = leavesWord ? self.word : (.none, .none)
+        delivery = Self.deliver(queue, session, deadLetters, log, clock, settings, plant, word: word, seed: restarts)
+    }
+
+    private var word: (committed: Offset, undecided: Offset) {
+        for event in log.events.reversed() {
+            switch event {
+            case .claimed(let ledger, let undecided): return (ledger.position, undecided)
+            case .flushed(let ledger, _, _, _): return (ledger.position, .none)
+            default: continue
+            }
+        }
+        return (.none, .none)
     }
 
     /// The next flushes go wrong in these ways; claims go well meanwhile, unless it is a claim's fault.
