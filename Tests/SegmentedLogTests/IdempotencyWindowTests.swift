@@ -49,6 +49,19 @@ import Testing
         #expect(window.begin(request(2), at: 0) == .new)
     }
 
+    /// Requests that are refused come again and again. They must not take the places of those that were stored.
+    @Test func releasedKeysPushNobodyOut() {
+        var window = IdempotencyWindow(maxEntries: 3, window: .seconds(60))
+        _ = window.begin(request(1), at: 0)
+        window.finish(request(1).key, last: lane.position(Offset(1)), count: 1, at: 0)
+        for key in 2...10_000 as ClosedRange<UInt64> {
+            #expect(window.begin(request(key), at: 0) == .new)
+            window.release(request(key).key)
+        }
+        #expect(window.begin(request(1), at: 0) == .done(last: lane.position(Offset(1)), count: 1))
+        #expect(window.count == 1 && window.forgottenEarly == 0)
+    }
+
     @Test func whatIsInFlightIsNeverForgotten() {
         var window = IdempotencyWindow(maxEntries: 2, window: .seconds(1))
         for key in 1...3000 as ClosedRange<UInt64> { #expect(window.begin(request(key), at: UInt32(key)) == .new) }

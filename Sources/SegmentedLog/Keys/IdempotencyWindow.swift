@@ -183,36 +183,33 @@ package struct IdempotencyWindow: Sendable {
         table[slot] = UInt32(place + 1)
     }
 
-    /// Makes a place free in the ring: by growing, or by forgetting the oldest.
+    /// Makes a place free in the ring: by forgetting the oldest, if there are as many keys as there may be, and by putting the ring in order.
     private mutating func makeRoom(like filler: Entry) {
-        while used == ring.count || (used >= maxEntries && used > 0) {
-            let oldest = used > 0 ? ring[head].stage : .inFlight
-            if used >= maxEntries, oldest != .inFlight {
-                if oldest == .done {
-                    remove(ring[head].key)
-                    count -= 1
-                    forgottenEarly += 1
-                }
-                dropHead()
-            } else if used == ring.count {
-                // What is in flight is never forgotten; it is bounded by what may wait in memory.
-                grow(like: filler)
-            } else {
-                return
+        // What is in flight is never forgotten; it is bounded by what may wait in memory.
+        while count >= maxEntries, used > 0, ring[head].stage != .inFlight {
+            if ring[head].stage == .done {
+                remove(ring[head].key)
+                count -= 1
+                forgottenEarly += 1
             }
+            dropHead()
         }
+        // Places that a release has left in the middle are worth the walk where they are at least half of all.
+        if used == ring.count { arrange(places: count > used / 2 ? used * 2 : used, like: filler) }
     }
 
-    private mutating func grow(like filler: Entry) {
+    /// Leaves out places that are void, and makes the ring as large as that, or as 1024.
+    private mutating func arrange(places: Int, like filler: Entry) {
+        let places = max(1024, places)
         var larger: [Entry] = []
-        larger.reserveCapacity(max(1024, ring.count * 2))
+        larger.reserveCapacity(places)
         for index in 0..<used {
             let entry = ring[(head + index) % ring.count]
             if entry.stage != .void { larger.append(entry) }
         }
         used = larger.count
         head = 0
-        while larger.count < max(1024, ring.count * 2) { larger.append(filler) }
+        while larger.count < places { larger.append(filler) }
         ring = larger
         var size = 2048
         while size < ring.count * 2 { size *= 2 }
