@@ -50,7 +50,9 @@ package struct Proxy: Service {
         environment: [String: String],
         log: Logger
     ) async throws {
-        try await run(Proxy(configuration, environment: environment, log: log))
+        var fitted = configuration
+        if let warning = fitted.fit(openFiles: OpenFiles.raiseLimit()) { log.warning("\(warning)") }
+        try await run(Proxy(fitted, environment: environment, log: log))
     }
 
     /// What a drain left.
