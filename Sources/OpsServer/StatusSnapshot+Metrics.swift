@@ -159,8 +159,8 @@ extension StatusSnapshot {
             "Events that went to the dead-letter store.",
             .whole(delivery.deadLettered)
         )
-        text.single("dead_letters", .gauge, "Events in the dead-letter store.", .whole(delivery.deadLetters))
-        text.single("parked_events", .gauge, "Events of parked streams.", .whole(delivery.parkedEvents))
+        text.single("dead_letters", .gauge, "Dead-lettered events, parked ones aside.", .whole(delivery.deadLetters))
+        text.single("parked_events", .gauge, "Events set aside with their stream.", .whole(delivery.parkedEvents))
     }
 
     private func cluster(into text: inout MetricsText) {

@@ -143,7 +143,7 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
         /// By class, as the first two characters of the SQLSTATE, or `connection`.
         package var faults: [String: Int] = [:]
         package var deadLettered = 0
-        /// In the store now, parked ones aside.
+        /// Events in the store now, those of parked streams aside.
         package var deadLetters = 0
         /// Events of streams that failed as a whole, now.
         package var parkedEvents = 0

@@ -33,6 +33,7 @@ struct Parked: ParsableCommand {
             print(try fleet.finish())
             try yard.waitForDrain(within: 300)
             let report = try fleet.count()
+            try expectLetters(yard, parked: events)
             try yard.query("ALTER TABLE readings_away RENAME TO readings")
             let retry = try capture(
                 "\(yard.programs)/forebay",
@@ -44,9 +45,17 @@ struct Parked: ParsableCommand {
                 if rows != events { usleep(200_000) }
                 return rows == events
             }
+            try expectLetters(yard, parked: 0)
             try waitUntil("the books balance", within: 60) { try yard.metric("forebay_conservation_difference") == 0 }
             print("set aside \(events), retried and in PostgreSQL \(events), each once (its id is the primary key)")
             return report
+        }
+    }
+
+    private func expectLetters(_ yard: Yard, parked: Int) throws {
+        let (found, others) = (try yard.metric("forebay_parked_events"), try yard.metric("forebay_dead_letters"))
+        guard Int(found) == parked, others == 0 else {
+            throw YardFault("the metrics tell of \(found) parked events and \(others) others, not of \(parked)")
         }
     }
 }

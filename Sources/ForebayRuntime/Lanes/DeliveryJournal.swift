@@ -36,7 +36,6 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
     let rewinds = Counter()
     let resentRows = Counter()
     let deadLettered = Counter()
-    let setAside = Counter()
     private let faults = Mutex<[String: Int]>([:])
     private let lanes = Mutex<[LaneKey: LaneRecord]>([:])
     private let queue: DurableQueue
@@ -90,7 +89,6 @@ final class DeliveryJournal: DeliveryObserver, Sendable {
         case .setAside(let range, let stream):
             let rows = Int(range.upperBound.rawValue - range.lowerBound.rawValue) + 1
             deadLettered.add(rows)
-            setAside.add(rows)
             log.warning(
                 "rows of a parked stream were set aside",
                 metadata: ["rows": "\(range)", "stream": "\(stream)"]

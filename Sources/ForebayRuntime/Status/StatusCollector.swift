@@ -236,11 +236,12 @@ final class StatusCollector: OpsBackend, Sendable {
         delivery.fenced = journal.fenced.value
         delivery.rewinds = journal.rewinds.value
         delivery.resentRows = journal.resentRows.value
-        delivery.lostEvents = deadLetters.log.summary.unreadableEvents
         delivery.faults = journal.faultCounts
         delivery.deadLettered = journal.deadLettered.value
-        delivery.deadLetters = deadLetters.log.summary.pending
-        delivery.parkedEvents = journal.setAside.value
+        let letters = deadLetters.log.summary
+        delivery.deadLetters = letters.poisonEvents + letters.unreadableEvents
+        delivery.parkedEvents = letters.parkedEvents
+        delivery.lostEvents = letters.unreadableEvents
     }
 
     func retryDeadLetters(_ choice: DeadLetterChoice) async throws(OpsFault) -> DeadLetterReport {
