@@ -109,7 +109,7 @@ package struct Proxy: Service {
         report(queue.recovery)
         let deadLetters = try DeadLetterCabinet.open(queue, log: named("dead-letters"))
         let streams = StreamRegistry(configuration.streams)
-        let connection = try configuration.writerConnection()
+        let connection = configuration.writerConnection
         let nodes = configuration.nodeAddresses
         let required = configuration.requiredReplicas
         let journal = DeliveryJournal(

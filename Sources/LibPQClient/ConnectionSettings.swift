@@ -1,10 +1,10 @@
 import Topology
 
 /// How to connect, apart from the node. What is nil is left to libpq, that is to its environment (`PGUSER`, `PGPASSWORD`, …).
-package struct ConnectionSettings: Hashable, Sendable {
+package struct ConnectionSettings: Sendable {
     package var database: String?
     package var user: String?
-    package var password: String?
+    package var password: Password?
     /// Shown in `pg_stat_activity`.
     package var applicationName: String
     /// libpq's `sslmode`: disable, allow, prefer, require, verify-ca or verify-full.
@@ -15,6 +15,22 @@ package struct ConnectionSettings: Hashable, Sendable {
     package var session: [SessionSetting]
     /// Nil leaves TCP to the defaults of both systems.
     package var keepalive: Keepalive?
+
+    /// Where the password comes from.
+    package enum Password: Sendable {
+        case fixed(String)
+        /// Asked anew for each connection, on the thread that makes it, so that a change is taken up with the next one; nil sends none.
+        case asked(@Sendable () throws(ConnectionFault) -> String?)
+
+        fileprivate var current: String? {
+            get throws(ConnectionFault) {
+                switch self {
+                case .fixed(let text): text
+                case .asked(let ask): try ask()
+                }
+            }
+        }
+    }
 
     package struct SessionSetting: Hashable, Sendable {
         package var name: String
@@ -47,7 +63,7 @@ package struct ConnectionSettings: Hashable, Sendable {
     package init(
         database: String? = nil,
         user: String? = nil,
-        password: String? = nil,
+        password: Password? = nil,
         applicationName: String = "forebay",
         sslMode: String? = nil,
         sslRootCertificate: String? = nil,
@@ -64,8 +80,8 @@ package struct ConnectionSettings: Hashable, Sendable {
         self.keepalive = keepalive
     }
 
-    /// libpq's connection keywords and their values (PostgreSQL manual, section 34.1.2).
-    func keywords(for node: NodeAddress?) -> [(name: String, value: String)] {
+    /// libpq's connection keywords and their values (PostgreSQL manual, section 34.1.2), for one connection.
+    func keywords(for node: NodeAddress?) throws(ConnectionFault) -> [(name: String, value: String)] {
         var words: [(name: String, value: String)] = []
         func add(_ name: String, _ value: String?) {
             if let value {
@@ -76,7 +92,7 @@ package struct ConnectionSettings: Hashable, Sendable {
         add("port", node.map { String($0.port) })
         add("dbname", database)
         add("user", user)
-        add("password", password)
+        add("password", try password?.current)
         add("application_name", applicationName)
         add("sslmode", sslMode)
         add("sslrootcert", sslRootCertificate)

@@ -11,6 +11,7 @@ extension NodeFault {
     private static func kind(of fault: ConnectionFault) -> Kind {
         switch fault {
         case .interrupted: return .stopping
+        case .noPassword: return .wrongPassword
         case .deadline: return .hung
         case .server(let error): return kind(ofState: error.sqlState)
         case .broken: return .broken

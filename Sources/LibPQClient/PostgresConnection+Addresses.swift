@@ -45,8 +45,11 @@ extension PostgresConnection {
                 faults.append((address, .unreachable("\(address ?? "\(node)") is in recovery")))
                 spare = spare ?? connection
             } catch {
-                if error == .interrupted { throw error }
-                faults.append((address, error))
+                switch error {
+                // The other addresses would fare no better.
+                case .interrupted, .noPassword: throw error
+                case .unreachable, .broken, .deadline, .server: faults.append((address, error))
+                }
             }
         }
         if secondBest == .keep, let spare { return spare }

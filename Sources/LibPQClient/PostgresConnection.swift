@@ -41,7 +41,7 @@ package final class PostgresConnection {
         self.node = node
         self.address = address
         self.interrupt = interrupt
-        var words = settings.keywords(for: node)
+        var words = try settings.keywords(for: node)
         if let address { words.append(("hostaddr", address)) }
         guard let handle = Self.start(words) else {
             throw .unreachable("out of memory")

@@ -100,7 +100,7 @@ extension ForebayConfiguration.Postgres {
         ConnectionSettings(
             database: database,
             user: role.user,
-            password: try role.resolvePassword()?.reveal(),
+            password: try role.resolvePassword().map { .fixed($0.reveal()) },
             applicationName: "forebay/check",
             sslMode: sslmode.rawValue,
             sslRootCertificate: sslrootcert

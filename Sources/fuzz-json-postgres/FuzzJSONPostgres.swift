@@ -21,7 +21,7 @@ enum FuzzJSONPostgres {
             settings: ConnectionSettings(
                 database: "postgres",
                 user: LocalCluster.superuser,
-                password: cluster.superuserPassword,
+                password: .fixed(cluster.superuserPassword),
                 applicationName: "fuzz"
             ),
             deadline: .after(.seconds(10))

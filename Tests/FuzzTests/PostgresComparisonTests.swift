@@ -31,7 +31,7 @@ import Topology
             settings: ConnectionSettings(
                 database: "postgres",
                 user: LocalCluster.superuser,
-                password: cluster.superuserPassword
+                password: .fixed(cluster.superuserPassword)
             ),
             deadline: .after(.seconds(10))
         )

@@ -5,6 +5,7 @@ import Delivery
 import LibPQClient
 import LocalPostgres
 import Records
+import Synchronization
 import Testing
 import Topology
 
@@ -77,11 +78,38 @@ extension RealServerTests {
         @Test
         func wrongPassword() throws {
             var settings = TestDatabase.writerSettings
-            settings.password = "wrong"
+            settings.password = .fixed("wrong")
             let destination = try destination(settings: settings)
             let fault = #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
             #expect(fault?.phase == .connecting)
             #expect(fault?.connectionText?.contains("password authentication failed for user \"apm_writer\"") == true)
+        }
+
+        /// A password that is changed is taken up by the next connection, and one that can't be had is a fault like any other.
+        @Test
+        func thePasswordIsAskedForWithEachConnection() throws {
+            let answer = Mutex<String?>(nil)
+            var settings = TestDatabase.writerSettings
+            settings.password = .asked { () throws(ConnectionFault) in
+                guard let text = answer.withLock({ $0 }) else { throw .noPassword("the file is away") }
+                return text
+            }
+            let destination = try destination(settings: settings)
+            #expect(throws: DeliveryFault(phase: .connecting, cause: .connection("\(try address): the file is away"))) {
+                try destination.claim(lane)
+            }
+            answer.withLock { $0 = "wrong" }
+            let fault = #expect(throws: DeliveryFault.self) { try destination.claim(lane) }
+            #expect(fault?.connectionText?.contains("password authentication failed") == true)
+            answer.withLock { $0 = TestDatabase.writer.password }
+            _ = try destination.claim(lane)
+            // A connection that stands needs none.
+            answer.withLock { $0 = nil }
+            _ = try destination.claim(lane)
+        }
+
+        private var address: NodeAddress {
+            get throws { TestDatabase.address(try TestDatabase.cluster.primary) }
         }
 
         @Test

@@ -37,7 +37,7 @@ extension RealServerTests {
             administrator = try TestDatabase.connect(to: cluster.primary, as: nil, password: cluster.superuserPassword)
             var reader = TestDatabase.writerSettings
             reader.user = TestDatabase.reader.name
-            reader.password = TestDatabase.reader.password
+            reader.password = TestDatabase.reader.password.map { .fixed($0) }
             check = ClusterCheck(
                 nodes: cluster.nodes.map(TestDatabase.address),
                 writer: TestDatabase.writerSettings,
@@ -81,7 +81,7 @@ extension RealServerTests {
         @Test
         func wrongPasswords() throws {
             var check = check
-            check.reader.password = "wrong"
+            check.reader.password = .fixed("wrong")
             let lines = check.run()
             #expect(lines.filter { $0.level == .fail }.allSatisfy { $0.subject.hasPrefix("reader on") })
             #expect(lines.first { $0.level == .fail }?.remedy?.hasPrefix("run `forebay init`") == true)

@@ -31,7 +31,11 @@ extension RealServerTests {
         private static func connect(as role: DatabaseRole) throws -> PostgresConnection {
             try PostgresConnection(
                 to: TestDatabase.address(try TestDatabase.cluster.primary),
-                settings: ConnectionSettings(database: "setup", user: role.name, password: role.password),
+                settings: ConnectionSettings(
+                    database: "setup",
+                    user: role.name,
+                    password: role.password.map { .fixed($0) }
+                ),
                 deadline: .after(.seconds(5))
             )
         }

@@ -90,6 +90,20 @@ extension RealServerTests {
             #expect(fault.text.contains(Self.dead) && fault.text.contains("127.0.0.8"))
         }
 
+        /// Nobody was asked, so neither address has anything to do with it.
+        @Test
+        func aPasswordThatCannotBeHadIsNoFaultOfAnAddress() {
+            var settings = TestDatabase.writerSettings
+            settings.password = .asked { () throws(ConnectionFault) in throw .noPassword("No such file") }
+            let names = Names("127.0.0.3", "127.0.0.2")
+            let probe = ReplicaProbe(node: node, settings: settings, lookup: names.lookup)
+            guard case .failure(let fault) = probe.observe(queues: []).state else {
+                Issue.record("somebody answered")
+                return
+            }
+            #expect(fault == NodeFault(.wrongPassword, "No such file"))
+        }
+
         /// One address refuses and the other one takes the connection and says nothing: the node hangs, it is not down.
         @Test
         func aNameOfWhichOneAddressHangsIsHung() throws {

@@ -26,10 +26,15 @@ extension RealServerTests {
             let node = cluster.primary
             let address = TestDatabase.address(node)
             try node.execute("CREATE DATABASE apm")
-            let password = try #require(TestDatabase.writerSettings.password).replacing("'", with: "''")
+            let password = try #require(TestDatabase.writer.password).replacing("'", with: "''")
             try node.execute("CREATE ROLE apm_writer LOGIN PASSWORD '\(password)'")
             #expect(kind(address) == nil)
-            #expect(kind(address) { $0.password = "wrong" } == .wrongPassword)
+            #expect(kind(address) { $0.password = .fixed("wrong") } == .wrongPassword)
+            #expect(
+                kind(address) {
+                    $0.password = .asked { () throws(ConnectionFault) in throw .noPassword("No such file") }
+                } == .wrongPassword
+            )
             #expect(kind(address) { $0.database = "nowhere" } == .notAllowed)
             try node.execute("ALTER ROLE apm_writer CONNECTION LIMIT 0")
             #expect(kind(address) == .tooManyConnections)

@@ -28,7 +28,12 @@ enum TestDatabase {
     }
 
     static var writerSettings: ConnectionSettings {
-        ConnectionSettings(database: database, user: writer.name, password: writer.password, applicationName: "forebay")
+        ConnectionSettings(
+            database: database,
+            user: writer.name,
+            password: writer.password.map { .fixed($0) },
+            applicationName: "forebay"
+        )
     }
 
     /// Connects to a node; as the superuser if no role is given.
@@ -40,7 +45,7 @@ enum TestDatabase {
         let settings = ConnectionSettings(
             database: database,
             user: role?.name ?? LocalCluster.superuser,
-            password: role?.password ?? password,
+            password: (role?.password ?? password).map { .fixed($0) },
             applicationName: "forebay-tests"
         )
         return try PostgresConnection(to: address(node), settings: settings, deadline: .after(.seconds(10)))

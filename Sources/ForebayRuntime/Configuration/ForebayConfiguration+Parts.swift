@@ -52,12 +52,19 @@ extension ForebayConfiguration {
         postgres.nodes.map { NodeAddress(host: $0.host, port: $0.port) }
     }
 
-    /// - Throws: a `ConfigurationFault` for a password file that can't be read.
-    func writerConnection() throws -> ConnectionSettings {
-        ConnectionSettings(
+    /// Each connection reads the password file when it is made.
+    var writerConnection: ConnectionSettings {
+        let writer = postgres.writer
+        return ConnectionSettings(
             database: postgres.database,
-            user: postgres.writer.user,
-            password: try postgres.writer.resolvePassword()?.reveal(),
+            user: writer.user,
+            password: .asked { () throws(ConnectionFault) in
+                do throws(ConfigurationFault) {
+                    return try writer.resolvePassword()?.reveal()
+                } catch {
+                    throw .noPassword("the password: found \(error.found), expected \(error.expected)")
+                }
+            },
             applicationName: "forebay",
             sslMode: postgres.sslmode.rawValue,
             sslRootCertificate: postgres.sslrootcert
