@@ -184,8 +184,7 @@ let package = Package(
             "ForebayRuntimeTests",
             [
                 "ForebayRuntime", "DurableQueue", "SegmentedLog", "LibPQClient", "Delivery", "Topology",
-                "IngestFormats",
-                "Records", log,
+                "IngestFormats", "PostgresWire", "ReadProxy", "Records", log,
             ]
         ),
         tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),

@@ -45,7 +45,7 @@ extension ForebayConfiguration {
         }
         if let path = read.usersFile {
             do {
-                _ = try readUsers()
+                _ = try readUsers(readerPassword: nil)
                 checks.warn(
                     if: isReadableByOthers(path),
                     "read.users_file",

@@ -54,10 +54,10 @@ extension ForebayConfiguration {
         ReadRoster.Bounds(lag: read.maxLag, bytes: UInt64(read.maxLagBytes.bytes))
     }
 
-    /// The reader, with its password, and the users of the file. Blocks, and takes some milliseconds for each password.
+    /// The reader, if it has a password, and the users of the file. Blocks, and takes some milliseconds for each password.
     ///
-    /// - Throws: a `ConfigurationFault` without a key.
-    func readUsers() throws(ConfigurationFault) -> ReadUsers {
+    /// - Throws: a `ConfigurationFault` for a file of users that can't be read.
+    func readUsers(readerPassword: String?) throws(ConfigurationFault) -> ReadUsers {
         var random = SystemRandomNumberGenerator()
         let salt = { (0..<ScramVerifier.saltBytes).map { _ in UInt8.random(in: 0...255, using: &random) } }
         var users = ReadUsers()
@@ -82,15 +82,19 @@ extension ForebayConfiguration {
                 )
             }
         }
-        let reader = postgres.reader
-        if users[reader.user] == nil, let password = try reader.resolvePassword()?.reveal() {
-            users.add(reader.user, ScramVerifier(password: password, salt: salt()))
+        let reader = postgres.reader.user
+        if users[reader] == nil, let readerPassword {
+            users.add(reader, ScramVerifier(password: readerPassword, salt: salt()))
         }
         return users
     }
 
-    /// How many users may log in to the read port. As ``readUsers()``.
-    package func readUserCount() throws(ConfigurationFault) -> Int { try readUsers().count }
+    /// How many users may log in to the read port. Blocks as ``readUsers(readerPassword:)``.
+    ///
+    /// - Throws: a `ConfigurationFault` for a file that can't be read.
+    package func readUserCount() throws(ConfigurationFault) -> Int {
+        try readUsers(readerPassword: try postgres.reader.resolvePassword()?.reveal()).count
+    }
 
     private func milliseconds(_ duration: Duration) -> String {
         String(Int(duration / .milliseconds(1)))

@@ -10,6 +10,9 @@ import Synchronization
 final class LiveUsers: Service {
     private struct State {
         var users: ReadUsers
+        /// Of the reader.
+        var password: String?
+        /// Of the files as they were when all of them could last be read.
         var stamps: [SmallFile.Stamp?]
         /// Of the last failure, so that it is logged once.
         var complaint: String?
@@ -32,7 +35,9 @@ final class LiveUsers: Service {
         self.logger = logger
         // The stamps are taken first: a change between the two is then seen as one.
         let stamps = Self.stamps(configuration)
-        state = Mutex(State(users: try configuration.readUsers(), stamps: stamps))
+        let password = try configuration.postgres.reader.resolvePassword()?.reveal()
+        let users = try configuration.readUsers(readerPassword: password)
+        state = Mutex(State(users: users, password: password, stamps: stamps))
     }
 
     var current: ReadUsers { state.withLock(\.users) }
@@ -51,32 +56,40 @@ final class LiveUsers: Service {
         }
     }
 
-    /// Takes up the files if one has changed; keeps what there is if they can't be read.
+    /// Takes up the files if one has changed. Of one that can't be read what was read before stays, and the other one counts all the same.
     func look() {
         let stamps = Self.stamps(configuration)
-        guard stamps != state.withLock(\.stamps) else { return }
-        do {
-            let users = try configuration.readUsers()
-            let password = try configuration.postgres.reader.resolvePassword()?.reveal()
-            let changed = state.withLock { state in
-                state.users = users
-                state.stamps = stamps
-                state.complaint = nil
-                return state.changed
-            }
-            changed(users, password)
-            logger.info("The users of the read port were read anew.", metadata: ["users": "\(users.count)"])
+        var (seen, users, password) = state.withLock { ($0.stamps, $0.users, $0.password) }
+        guard stamps != seen else { return }
+        var faults: [ConfigurationFault] = []
+        do throws(ConfigurationFault) {
+            password = try configuration.postgres.reader.resolvePassword()?.reveal()
         } catch {
-            let isNew = state.withLock { state in
-                defer { state.complaint = "\(error)" }
-                return state.complaint != "\(error)"
-            }
-            if isNew {
-                logger.error(
-                    "The users of the read port can't be read; those read before stay.",
-                    metadata: ["fault": "\(error)"]
-                )
-            }
+            faults.append(error)
+        }
+        do throws(ConfigurationFault) {
+            users = try configuration.readUsers(readerPassword: password)
+        } catch {
+            faults.append(error)
+        }
+        let complaint = faults.isEmpty ? nil : faults.map(\.description).joined(separator: " ")
+        let (changed, isNew) = state.withLock { state in
+            let isNew = state.complaint != complaint
+            state.users = users
+            state.password = password
+            state.complaint = complaint
+            // Else it is tried again with the next look.
+            if faults.isEmpty { state.stamps = stamps }
+            return (state.changed, isNew)
+        }
+        changed(users, password)
+        if faults.isEmpty {
+            logger.info("The users of the read port were read anew.", metadata: ["users": "\(users.count)"])
+        } else if isNew {
+            logger.error(
+                "The users of the read port, or the reader's password, can't be read; those read before stay.",
+                metadata: ["fault": "\(complaint ?? "")"]
+            )
         }
     }
 
