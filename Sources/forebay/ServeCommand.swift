@@ -37,7 +37,6 @@ struct ServeCommand: AsyncParsableCommand {
         let configuration = loaded.configuration
         if checkConfig {
             for warning in loaded.warnings { print("warning: \(warning)") }
-            for note in loaded.notes { print("note: \(note)") }
             print("\(loaded.file ?? "the environment"): in order")
             return
         }

@@ -4,8 +4,6 @@ package struct LoadedConfiguration: Sendable {
     /// nil if the environment alone configures.
     package var file: String?
     package var warnings: [ConfigurationWarning]
-    /// Sentences for `--check-config`: what is accepted and has no effect in this version.
-    package var notes: [String]
 }
 
 extension ForebayConfiguration {
@@ -59,11 +57,7 @@ extension ForebayConfiguration {
         return LoadedConfiguration(
             configuration: configuration,
             file: file,
-            warnings: checks.warnings.map { $0.placed(by: reader) } + strangers.warnings,
-            notes: [
-                "read: this version serves no read port; the keys are checked, and nothing listens on "
-                    + configuration.read.listen.map(\.description).joined(separator: ", ")
-            ]
+            warnings: checks.warnings.map { $0.placed(by: reader) } + strangers.warnings
         )
     }
 

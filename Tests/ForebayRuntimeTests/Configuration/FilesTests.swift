@@ -180,7 +180,6 @@ import Testing
                 """
             ]
         )
-        #expect(try load("").notes.count == 1)
     }
 
     private func checkedFaults(_ yaml: String) -> [String] {
