@@ -91,9 +91,9 @@ enum Dashboard {
           return box;
         };
         function show(now) {
-          const health = by("health"), troubles = [now.health.ingest, now.health.primary].filter(check => !check.ok).map(check => check.reason);
+          const health = by("health"), troubles = [now.health.ingest, now.health.streams, now.health.primary].filter(check => !check.ok).map(check => check.reason);
           health.textContent = troubles.length ? troubles.join("; ") : "ready";
-          health.className = !now.health.ingest.ok ? "bad" : !now.health.primary.ok ? "warn" : "good";
+          health.className = !now.health.ingest.ok ? "bad" : troubles.length ? "warn" : "good";
           by("about").textContent = "version " + now.version + ", up " + span(now.uptime_seconds) + ", queue " + now.queue;
           const oldest = Math.max(0, ...now.lanes.map(lane => lane.oldest_unflushed_seconds));
           const law = now.conservation, unaccounted = law.difference;

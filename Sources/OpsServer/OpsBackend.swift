@@ -2,8 +2,10 @@
 ///
 /// Called from several tasks at once.
 package protocol OpsBackend: AnyObject, Sendable {
-    /// Whether ingest accepts events now. Asked by load balancers often, so it must be cheap.
+    /// Whether ingest accepts events now, be it for some streams only. Asked by load balancers often, so it must be cheap.
     func ingestCheck() async -> OpsCheck
+    /// Whether the table of every stream is known.
+    func streamsCheck() async -> OpsCheck
     /// Whether there is a primary.
     func primaryCheck() async -> OpsCheck
     func status() async -> StatusSnapshot

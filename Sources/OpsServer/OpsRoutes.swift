@@ -21,7 +21,11 @@ struct OpsRoutes: Sendable {
             Self.health([("ingest", await backend.ingestCheck())])
         }
         router.get("/readyz") { _, _ in
-            Self.health([("ingest", await backend.ingestCheck()), ("primary", await backend.primaryCheck())])
+            Self.health([
+                ("ingest", await backend.ingestCheck()),
+                ("streams", await backend.streamsCheck()),
+                ("primary", await backend.primaryCheck()),
+            ])
         }
         router.get("/v1/status") { _, _ in
             try Self.answer(.ok, "application/json", StatusCoding.encode(await backend.status()))

@@ -27,10 +27,17 @@ package struct StatusSnapshot: Codable, Hashable, Sendable {
 
     package struct Health: Codable, Hashable, Sendable {
         package var ingest = OpsCheck.passed
+        /// The table of every stream is known.
+        package var streams = OpsCheck.passed
         /// A primary is connected, or was when it was last needed.
         package var primary = OpsCheck.passed
 
         package init() {}
+
+        /// What is wrong, ingest first.
+        package var troubles: [String] {
+            [ingest, streams, primary].filter { !$0.ok }.map { $0.reason ?? "not ready" }
+        }
     }
 
     /// A lane of this queue, or of an older one that is being drained.

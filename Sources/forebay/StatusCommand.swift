@@ -111,5 +111,5 @@ private struct StatusFault: Error {
 }
 
 extension StatusSnapshot {
-    var isReady: Bool { health.ingest.ok && health.primary.ok && conservation.difference == 0 }
+    var isReady: Bool { health.troubles.isEmpty && conservation.difference == 0 }
 }

@@ -106,7 +106,7 @@ struct StatusTable {
     }
 
     private var health: String {
-        var reasons = [now.health.ingest, now.health.primary].filter { !$0.ok }.map { $0.reason ?? "not ready" }
+        var reasons = now.health.troubles
         let difference = now.conservation.difference
         if difference != 0 { reasons.append("\(difference) events are unaccounted for") }
         return reasons.isEmpty ? "ready" : "DEGRADED: " + reasons.joined(separator: "; ")

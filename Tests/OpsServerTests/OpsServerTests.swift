@@ -8,7 +8,7 @@ import Testing
 // Every path over a real connection on loopback, with a backend that answers what the test says.
 
 @Suite struct OpsServerTests {
-    @Test func healthFollowsIngestAndReadinessThePrimaryToo() async throws {
+    @Test func healthFollowsIngestAndReadinessTheStreamsAndThePrimaryToo() async throws {
         let backend = ScriptedBackend()
         try await OpsFixture.run(backend) { ops in
             #expect(try await ops.get("/healthz").status == 200)
@@ -20,10 +20,15 @@ import Testing
             let away = try await ops.get("/readyz")
             #expect(away.status == 503 && away.body == "primary: No node is a primary.\n")
 
+            backend.change { $0.streams = .failed("A stream has no table.") }
+            #expect(try await ops.get("/healthz").status == 200)
+            let both = "streams: A stream has no table.\nprimary: No node is a primary.\n"
+            #expect(try await ops.get("/readyz").body == both)
+
             backend.change { $0.ingest = .failed("The disk is full.") }
             let full = try await ops.get("/healthz")
             #expect(full.status == 503 && full.body == "ingest: The disk is full.\n")
-            #expect(try await ops.get("/readyz").body == "ingest: The disk is full.\nprimary: No node is a primary.\n")
+            #expect(try await ops.get("/readyz").body == "ingest: The disk is full.\n\(both)")
         }
     }
 

@@ -6,6 +6,7 @@ import Synchronization
 final class ScriptedBackend: OpsBackend {
     struct Script {
         var ingest = OpsCheck.passed
+        var streams = OpsCheck.passed
         var primary = OpsCheck.passed
         var status = StatusSnapshot()
         var fault: OpsFault?
@@ -22,6 +23,7 @@ final class ScriptedBackend: OpsBackend {
     var asked: [String] { script.withLock(\.asked) }
 
     func ingestCheck() async -> OpsCheck { script.withLock(\.ingest) }
+    func streamsCheck() async -> OpsCheck { script.withLock(\.streams) }
     func primaryCheck() async -> OpsCheck { script.withLock(\.primary) }
     func status() async -> StatusSnapshot { script.withLock(\.status) }
 

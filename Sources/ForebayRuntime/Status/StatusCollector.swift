@@ -52,16 +52,17 @@ final class StatusCollector: OpsBackend, Sendable {
 
     func ingestCheck() async -> OpsCheck {
         switch backend.intake {
-        case .accepting:
-            if let waiting = streams.waiting.first {
-                return .failed("the stream \(waiting.stream) is not ready: \(waiting.reason)")
-            }
-            return .passed
+        case .accepting: return .passed
         case .full:
             return .failed("the disk budget, or the disk, is used up; accepting resumes when the backlog has drained")
         case .failed(let reason): return .failed("the queue takes no writes: \(reason)")
         case .closing: return .failed("shutting down")
         }
+    }
+
+    func streamsCheck() async -> OpsCheck {
+        guard let waiting = streams.waiting.first else { return .passed }
+        return .failed("the stream \(waiting.stream) is not ready: \(waiting.reason)")
     }
 
     func resumeLanes(_ request: LaneResumption) async throws(OpsFault) -> LaneReport {
@@ -86,6 +87,7 @@ final class StatusCollector: OpsBackend, Sendable {
         snapshot.uptimeSeconds = (clock.now - started) / .seconds(1)
         snapshot.queue = state.id.description
         snapshot.health.ingest = await ingestCheck()
+        snapshot.health.streams = await streamsCheck()
         snapshot.health.primary = await primaryCheck()
         for progress in state.lanes {
             let record = journal.record(of: progress.key)
