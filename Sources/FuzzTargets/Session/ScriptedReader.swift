@@ -28,11 +28,24 @@ final class ScriptedReader {
     /// Answers of ReadyForQuery that it has a right to, and those that came.
     private(set) var owed = 1
     private(set) var readies = 0
+    /// What it has sent and has no answer to yet, in order.
+    private var open: [FrontendMessage] = []
+    /// So many of these the server may not keep to itself: a Flush, a Sync or a simple query stands behind them.
+    private var pressing = 0
+    /// After an error, until its Sync.
+    private var isSkipped = false
+    /// It may wait for a node that shows a position.
+    private(set) var hasFloor = false
+    /// It may have been told to go to another node.
+    private(set) var hasConflicted = false
     private var isInBatch = false
     /// Has sent a query before the Sync of a batch: behind an error it is skipped with the rest.
     private(set) var mixesProtocols = false
     /// Its own, as it has set it last; nil once it has reset it, since it can't tell when.
     private var application: String?
+    /// The number of its unnamed statement, and the one that each Bind of it has to do with.
+    private var unnamed: Int?
+    private var bound: [Int: Int] = [:]
     private(set) var sawFatal = false
     /// There was no backend for what it has asked lately.
     private(set) var isRefused = false
@@ -64,6 +77,8 @@ final class ScriptedReader {
 
     func sendWild(_ bytes: some Sequence<UInt8>) {
         isWild = true
+        hasFloor = true
+        hasConflicted = true
         output += bytes
     }
 
@@ -71,18 +86,55 @@ final class ScriptedReader {
         var writer = WireWriter()
         for message in messages {
             message.encode(into: &writer)
-            switch message {
-            case .sync:
-                owed += 1
-                isInBatch = false
-            case .query:
-                owed += 1
-                mixesProtocols = mixesProtocols || isInBatch
-            case .parse, .bind, .describe, .execute, .close: isInBatch = true
-            case .flush, .terminate, .password, .copyData, .copyDone, .copyFail: break
-            }
+            note(message)
         }
         output += writer.bytes
+    }
+
+    private func note(_ message: FrontendMessage) {
+        switch message {
+        case .sync:
+            owed += 1
+            isInBatch = false
+            isSkipped = false
+        case .query:
+            owed += 1
+            mixesProtocols = mixesProtocols || isInBatch
+            unnamed = nil
+        case .parse, .bind, .describe, .execute, .close: isInBatch = true
+        case .flush: pressing = open.count
+        case .terminate, .password, .copyData, .copyDone, .copyFail: return
+        }
+        guard !isSkipped, message != .flush else { return }
+        open.append(message)
+        if message.endsInReady { pressing = open.count }
+    }
+
+    var isOpen: Bool { !open.isEmpty }
+
+    /// Something is due without another word of it.
+    var isOwed: Bool { readies < owed || pressing > 0 }
+
+    private func close(_ count: Int) {
+        open.removeFirst(count)
+        pressing = max(0, pressing - count)
+    }
+
+    /// Takes note of what is answered.
+    private func settle(_ message: BackendMessage) {
+        switch (message, open.first) {
+        case (.readyForQuery, _):
+            if let end = open.firstIndex(where: \.endsInReady) { close(end + 1) }
+        case (.error, let first?) where !first.endsInReady:
+            let end = open.firstIndex(of: .sync)
+            isSkipped = end == nil
+            close(end ?? open.count)
+        case (.parseComplete, .parse), (.bindComplete, .bind), (.closeComplete, .close),
+            (.rowDescription, .describe), (.noData, .describe),
+            (.commandComplete, .execute), (.emptyQueryResponse, .execute), (.portalSuspended, .execute):
+            close(1)
+        default: break
+        }
     }
 
     private func query(_ text: String) {
@@ -105,28 +157,40 @@ final class ScriptedReader {
             asked += 1
             query("SET application_name = '\(mark)-\(asked)'")
         case 4: query("FAIL \(number())")
-        case 5: query("CONFLICT \(number())")
+        case 5:
+            hasConflicted = true
+            query("CONFLICT \(number())")
         case 6: query("COPY OUT \(number())")
         case 7: query("BIG \(number())")
         case 8: send(.parse(.init(name: name, query: Array("SELECT \(number())".utf8))))
         case 9: send(.parse(.init(name: name, query: Array("SELECT shared".utf8))))
         case 10: execute(name)
         case 11: send(.describe(.statement, name: name))
-        case 12: send(.close(.statement, name: name))
+        case 12:
+            for _ in 0..<(detail < 0x80 ? 1 : 3000) { send(.close(.statement, name: name)) }
         case 13:
-            send(.parse(.init(query: Array("SELECT \(number())".utf8))))
-            execute("")
+            if detail & 0x40 == 0 {
+                send(.parse(.init(query: Array("SELECT \(number())".utf8))))
+                unnamed = asked
+            } else {
+                asked += 1
+                send(.parse(.init(query: Array("SET application_name = '\(mark)-\(asked)'".utf8))))
+                unnamed = nil
+            }
+            if detail & 0x80 == 0 { execute("") }
         case 14: execute("")
         case 15: send(.flush)
         case 16: send(.sync)
         case 17: execute(name, rows: 1)
-        case 18: query("SET forebay.after = '\(SessionTarget.receipt(Int(detail)))'")
+        case 18:
+            hasFloor = true
+            query("SET forebay.after = '\(SessionTarget.receipt(Int(detail)))'")
         case 19: query("SHOW forebay.after")
         case 20:
             application = nil
             query("DISCARD ALL")
         case 21: query("DEALLOCATE ALL")
-        case 22: query("LISTEN here")
+        case 22: query("LISTEN \(mark)")
         case 23: send(.terminate)
         case 24:
             application = nil
@@ -144,6 +208,7 @@ final class ScriptedReader {
             .bind(.init(portal: "", statement: name, values: [Array(number().utf8)])),
             .execute(portal: "", rows: rows)
         )
+        if name.isEmpty { bound[asked] = unnamed }
     }
 
     /// Ends whatever is open, and asks one thing more.
@@ -186,6 +251,7 @@ final class ScriptedReader {
     }
 
     private func handle(_ message: BackendMessage, isServed: Bool) throws(Finding) {
+        settle(message)
         switch message {
         case .authentication(.sasl): password(scram.initialResponse)
         case .authentication(.saslContinue(let challenge)):
@@ -221,10 +287,22 @@ final class ScriptedReader {
         if let number = numbers.last {
             try promise(number > answered, "\(number) is answered behind \(answered)")
             answered = number
+            if let statement = bound[number] {
+                try promise(numbers.first == statement, "\(number) ran \(numbers[0]) in place of \(statement)")
+            }
         }
         let seen = String(decoding: second, as: UTF8.self)
         if let application {
             try promise(seen == application, "the application is \(seen), and was set to \(application)")
+        }
+    }
+}
+
+extension FrontendMessage {
+    fileprivate var endsInReady: Bool {
+        switch self {
+        case .query, .sync: true
+        default: false
         }
     }
 }

@@ -2,7 +2,7 @@ import NIOEmbedded
 import PostgresWire
 
 /// A PostgreSQL server's session, as far as the read port can tell: keeps to the protocol, takes the few statements that ``ScriptedReader`` sends,
-/// and answers each with what it was asked. Works one message at a time, when it is told to.
+/// and answers each with what it was asked. What it listens to, it hears of with every answer. Works one message at a time, when it is told to.
 ///
 /// Owner: one run of a fuzz target.
 final class ScriptedServer {
@@ -32,12 +32,16 @@ final class ScriptedServer {
     private var input: [UInt8] = []
     /// For the read port, not delivered yet.
     private(set) var output: [UInt8] = []
+    /// Held back, as PostgreSQL does, until a Flush, a Sync or a simple query; a report takes it along.
+    private var unflushed: [UInt8] = []
     private var status = BackendMessage.TransactionStatus.idle
     private var skipsToSync = false
     private var statements: [String: String] = [:]
     private var portals: [String: Portal] = [:]
     private var settings: [String: String] = [:]
     private var reported = ""
+    /// What the session listens to.
+    private var channels: Set<String> = []
     /// Of a cancel request that has come: the next statement is the one it hits.
     var isCancelled = false
     /// A key that came in place of a startup packet, as long as nothing has come of it.
@@ -53,6 +57,13 @@ final class ScriptedServer {
 
     var isGone: Bool {
         if case .gone = phase { output.isEmpty } else { false }
+    }
+
+    var isComing: Bool {
+        switch phase {
+        case .greeting, .login: true
+        case .open, .mad, .gone: false
+        }
     }
 
     var isMad: Bool {
@@ -87,16 +98,30 @@ final class ScriptedServer {
         } else {
             // Whoever is killed says no more, not even the rest of a message.
             output = []
+            unflushed = []
         }
         phase = .gone
     }
 
     func say(_ message: BackendMessage) {
-        if case .open = phase { send(message) }
+        guard case .open = phase else { return }
+        send(message)
+        flush()
     }
 
     private func send(_ messages: BackendMessage...) {
-        for message in messages { output += message.bytes }
+        for message in messages {
+            unflushed += message.bytes
+            switch message {
+            case .error, .notice, .authentication, .readyForQuery, .copyInResponse: flush()
+            default: break
+            }
+        }
+    }
+
+    private func flush() {
+        output += unflushed
+        unflushed = []
     }
 
     // MARK: - Messages
@@ -219,7 +244,8 @@ final class ScriptedServer {
         case .sync:
             skipsToSync = false
             ready()
-        case .flush, .copyData, .copyDone, .copyFail: break
+        case .flush: flush()
+        case .copyData, .copyDone, .copyFail: break
         case .terminate: phase = .gone
         case .password: hangUp(saying: .error(Report(.fatal, "08P01", "no password was asked for")))
         }
@@ -232,6 +258,7 @@ final class ScriptedServer {
             reported = now
             send(.parameterStatus(name: "application_name", value: now))
         }
+        for channel in channels.sorted() { send(.notification(process: key.process, channel: channel, payload: "")) }
         send(.readyForQuery(status))
     }
 
@@ -309,7 +336,9 @@ final class ScriptedServer {
                 .copyDone,
                 .commandComplete(tag: "COPY 2")
             )
-        case _ where text.hasPrefix("LISTEN"): send(.commandComplete(tag: "LISTEN"))
+        case _ where text.hasPrefix("LISTEN "):
+            channels.insert(String(text.dropFirst("LISTEN ".count)))
+            send(.commandComplete(tag: "LISTEN"))
         case "": send(.emptyQueryResponse)
         default:
             if describes { send(.rowDescription(Self.columns)) }

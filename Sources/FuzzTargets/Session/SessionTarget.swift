@@ -45,7 +45,10 @@ private final class SessionStage {
     /// Connections that cancel something; nobody expects anything of them.
     private var cancellers: [EmbeddedChannel] = []
     private var standings: [ReadRoster.Standing] = [.primary, .ready]
-    private var shown = 3
+    /// By each node.
+    private var shown = [3, 3]
+    /// Nobody was given a reason to avoid a node.
+    private var isPeaceful = true
     private var answers = 0
     private let isSmall: Bool
 
@@ -151,7 +154,9 @@ private final class SessionStage {
             work(server(whom))
             fromServer(server(whom), Self.portion)
         case 6: fromServer(server(whom), Int(input.byte()))
-        case 7: trouble(server(whom), &input)
+        case 7:
+            isPeaceful = false
+            trouble(server(whom), &input)
         case 8: cancel(reader)
         case 9:
             reader.isStalled.toggle()
@@ -164,14 +169,30 @@ private final class SessionStage {
             let node = Int(whom) % standings.count
             let all = ReadRoster.Standing.allCases
             standings[node] = all[Int(input.byte()) % all.count]
-            shown = Int(input.byte()) % 4
+            let position = input.byte()
+            for index in shown.indices where position & 0x80 == 0 || index == node { shown[index] = Int(position) % 4 }
+            isPeaceful = isPeaceful && standings[node] == .ready
             route()
         case 13: loop.advanceTime(by: .milliseconds(Int64(input.byte()) * 20))
-        case 14: dialling.refuses = whom & 1 == 1
+        case 14:
+            dialling.refuses = whom & 1 == 1
+            isPeaceful = false
         default: for server in dialling.servers { fromServer(server, Self.portion) }
         }
         loop.run()
         try collect()
+        try expectNobodyHeldUp()
+    }
+
+    /// Those who wait for a position do it at nobody else's cost.
+    private func expectNobodyHeldUp() throws(Finding) {
+        let isFree = standings.indices.contains { standings[$0] == .ready && instruments.nodes[$0].idle.value > 0 }
+        guard isFree, isPeaceful, !readers.contains(where: \.hasConflicted),
+            !dialling.servers.contains(where: \.isComing)
+        else { return }
+        let waiting = instruments.waiting.value
+        let patient = readers.count { $0.hasFloor && $0.isOpen }
+        try promise(waiting <= patient, "\(waiting) wait, \(patient) of them for a position, and a node is free")
     }
 
     private func server(_ whom: UInt8) -> ScriptedServer? {
@@ -211,11 +232,11 @@ private final class SessionStage {
 
     private func route() {
         answers += 1
-        let nodes = standings.map { standing in
+        let nodes = zip(standings, shown).map { standing, position in
             RouteTable.Node(
                 standing: standing,
                 answers: answers,
-                shown: [QueueImage.key: SessionTarget.receipt(shown).offset]
+                shown: [QueueImage.key: SessionTarget.receipt(position).offset]
             )
         }
         reads.route(RouteTable(nodes: nodes))
@@ -285,7 +306,7 @@ private final class SessionStage {
     /// Lets everybody do what they have to do, for some seconds, and on until all is answered that these have asked.
     func settle(for probed: [ScriptedReader] = []) throws(Finding) {
         for turn in 0..<5000 {
-            let waiting = probed.contains { $0.channel.isActive && $0.readies < $0.owed && !$0.mixesProtocols }
+            let waiting = probed.contains { $0.channel.isActive && $0.isOwed && !$0.mixesProtocols }
             guard turn < 60 || waiting else { break }
             for reader in readers { try toPort(reader, Self.portion) }
             loop.run()
@@ -308,6 +329,7 @@ private final class SessionStage {
                 reader.readies == reader.owed || reader.mixesProtocols,
                 "ready \(reader.readies) times, asked \(reader.owed) times"
             )
+            try promise(!reader.isOwed || reader.mixesProtocols, "what stands before a Flush is not answered")
         }
     }
 
@@ -315,7 +337,7 @@ private final class SessionStage {
     func end() throws(Finding) {
         dialling.refuses = false
         standings = [.primary, .ready]
-        shown = 3
+        shown = [3, 3]
         for reader in readers where reader.isStalled {
             reader.isStalled = false
             reader.channel.isWritable = true
