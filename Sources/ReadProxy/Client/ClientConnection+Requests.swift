@@ -32,7 +32,10 @@ extension ClientConnection {
             case FrontendTag.close: return try close(message)
             case FrontendTag.sync: return sync(message)
             case FrontendTag.flush:
-                backend?.write(message)
+                guard let backend else { return true }
+                // What is run again without it would be answered with the next Sync, if one ever comes.
+                remember(message)
+                backend.write(message)
                 return true
             // The rest of a COPY that the server has refused; it drops these too.
             case FrontendTag.copyData, FrontendTag.copyDone, FrontendTag.copyFail: return true
