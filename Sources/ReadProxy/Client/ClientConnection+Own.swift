@@ -68,8 +68,7 @@ extension ClientConnection {
             return refuse(Self.report(error), message)
         }
         if parse.name.isEmpty {
-            unnamed.clear()
-            unnamedIsThere = false
+            clearUnnamed()
         } else {
             statements[parse.name] = nil
         }

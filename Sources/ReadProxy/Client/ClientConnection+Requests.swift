@@ -70,8 +70,7 @@ extension ClientConnection {
         if !traits.isEmpty { note(traits) }
         remember(message)
         // A simple query does away with the unnamed statement.
-        unnamed.clear()
-        unnamedIsThere = false
+        clearUnnamed()
         own?.statements[""] = nil
         backend.exchange.expect(.query)
         backend.write(message)
@@ -109,7 +108,7 @@ extension ClientConnection {
             guard !isPinned, backend == nil else { return false }
             statements = [:]
             own = nil
-            unnamed = ByteBuffer()
+            clearUnnamed()
             settings = startup
             floor = []
         }
@@ -159,10 +158,7 @@ extension ClientConnection {
             guard hasBackend(), let backend else { return false }
             remember(message)
             if seen.contains(.deallocates), parseDeallocation(tail, backend) { return true }
-            if !seen.isEmpty { note(seen) }
-            unnamed.clear()
-            unnamed.writeBytes(tail)
-            unnamedIsThere = true
+            setUnnamed(tail, seen)
             own?.statements[""] = nil
             backend.exchange.expect(.parse)
             backend.write(message)
@@ -203,7 +199,7 @@ extension ClientConnection {
         var writer = WireWriter()
         let text = "DEALLOCATE \"\(backend.prepareForNothing())\""
         FrontendMessage.parse(.init(query: Array(text.utf8))).encode(into: &writer)
-        unnamed.clear()
+        clearUnnamed()
         unnamedIsThere = true
         backend.exchange.expect(.parse)
         backend.write(ByteBuffer(bytes: writer.bytes))
@@ -219,7 +215,11 @@ extension ClientConnection {
         guard hasBackend(), let backend else { return false }
         remember(message)
         let statement = statement(named: names[1], on: backend)
-        if let statement { note(statement.traits) }
+        if let statement {
+            note(statement.traits)
+        } else if names[1].isEmpty {
+            note(unnamedTraits)
+        }
         backend.exchange.expect(.bind)
         if names[1].isEmpty, unnamedIsThere {
             backend.write(message)
@@ -278,10 +278,7 @@ extension ClientConnection {
         remember(message)
         // From here on, as for the server: the next Parse of the name may be behind it already.
         backend.exchange.expect(.closeStatement, statements.removeValue(forKey: name), name: name)
-        if name.isEmpty {
-            unnamed.clear()
-            unnamedIsThere = false
-        }
+        if name.isEmpty { clearUnnamed() }
         backend.answerOwn(to: self)
         return true
     }
@@ -307,6 +304,20 @@ extension ClientConnection {
         name.isEmpty || name.hasPrefix(PreparedStatement.prefix) ? Array("(unknown)".utf8) : Array(name.utf8)
     }
 
+    private func setUnnamed(_ tail: ByteBufferView, _ traits: StatementTraits) {
+        unnamed.clear()
+        unnamed.writeBytes(tail)
+        unnamedTraits = traits
+        unnamedIsThere = true
+    }
+
+    func clearUnnamed() {
+        unnamedIsThere = false
+        guard unnamed.readableBytes > 0 else { return }
+        unnamed.clear()
+        unnamedTraits = []
+    }
+
     private func sendUnnamed(to backend: BackendConnection) {
         var buffer = ByteBuffer()
         buffer.writeInteger(FrontendTag.parse)
@@ -325,10 +336,7 @@ extension ClientConnection {
         switch expected.kind {
         case .parse, .knownParse:
             if let name = expected.name, statements[name] === expected.statement { statements[name] = nil }
-            if expected.name == nil {
-                unnamed.clear()
-                unnamedIsThere = false
-            }
+            if expected.name == nil { clearUnnamed() }
         case .ownParse: if expected.statement == nil { unnamedIsThere = false }
         case .given: if let name = expected.name { own?.statements[name] = nil }
         case .closeStatement:

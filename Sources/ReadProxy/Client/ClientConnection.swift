@@ -96,6 +96,7 @@ final class ClientConnection: ChannelDuplexHandler {
     var statementsBefore: [String: PreparedStatement] = [:]
     /// The client's unnamed statement: what it sent behind the name; empty if there is none.
     var unnamed = ByteBuffer()
+    var unnamedTraits: StatementTraits = []
     /// The backend's unnamed statement is this client's.
     var unnamedIsThere = false
     /// Of Forebay's own statements; nil as long as the client has used none.
