@@ -20,6 +20,7 @@ struct StatementTraitsTests {
         "SET LOCAL work_mem = '1MB'", "SET TRANSACTION READ ONLY", "SHOW search_path", "EXPLAIN SELECT 1",
         "COPY t TO STDOUT", "DECLARE c CURSOR FOR SELECT 1", "SELECT hold FROM t", "SELECT $1", "SELECT 'a''b;SET x'",
         "SELECT 1 /* unended", "SELECT 'unended", "SELECT pg_advisory_xact_lock(1)", "VALUES (1)", "FETCH 1 FROM c",
+        "BEGIN READ ONLY", "BEGIN; SELECT write FROM t",
         "UNLISTEN *",
     ])
     func nothingIsLeft(text: String) {
@@ -53,6 +54,9 @@ struct StatementTraitsTests {
             ("DISCARD ALL", [.settings, .deallocates]), ("DEALLOCATE ALL", .deallocates),
             ("SET default_transaction_read_only = off", [.settings, .writes]),
             ("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE", [.settings, .writes]),
+            ("BEGIN READ WRITE", .writes), ("start transaction isolation level serializable, read write", .writes),
+            ("SELECT 1; BEGIN; SET TRANSACTION READ WRITE", .writes),
+            ("SET LOCAL transaction_read_only = off", .writes),
             ("SET forebay.after = 'x'", [.settings, .own]), ("SHOW forebay.nodes", .own),
         ] as [(String, StatementTraits)]
     )

@@ -22,7 +22,7 @@ extension ClientConnection {
     }
 
     /// False as long as an earlier batch is answered: whether this one has a backend is known only then.
-    private func batchHasItsTurn() -> Bool {
+    func batchHasItsTurn() -> Bool {
         guard let backend, backend.exchange.endsInReady else { return true }
         pause = .turn
         return false
@@ -160,7 +160,7 @@ extension ClientConnection {
     }
 
     /// Answers a message with an error, behind which everything up to the next Sync is skipped. Always true.
-    private func refuse(_ report: Report, _ message: ByteBuffer) -> Bool {
+    func refuse(_ report: Report, _ message: ByteBuffer) -> Bool {
         guard let backend else {
             write(.error(report))
             skipsToSync = true

@@ -59,7 +59,7 @@ extension ClientConnection {
         let traits = message.withUnsafeReadableBytes { bytes in
             StatementTraits(of: UnsafeRawBufferPointer(rebasing: bytes[MessageHeader.bytes...]))
         }
-        if traits.contains(.own) || (traits.contains(.writes) && !ReadOnlyWish.isOne(Self.text(of: message))) {
+        if traits.contains(.own) || Self.wouldWrite(traits, Self.text(of: message)) {
             guard hasItsTurn() else { return false }
             if traits.contains(.own) { return answerOwn(Self.text(of: message)) }
             write(.error(Self.refusal), .readyForQuery(backend?.exchange.status ?? .idle))
@@ -80,6 +80,10 @@ extension ClientConnection {
     /// Of a Query message.
     private static func text(of message: ByteBuffer) -> String {
         String(decoding: message.readableBytesView.dropFirst(MessageHeader.bytes).dropLast(), as: UTF8.self)
+    }
+
+    private static func wouldWrite(_ traits: StatementTraits, _ text: @autoclosure () -> String) -> Bool {
+        traits.contains(.writes) && !ReadOnlyWish.isOne(text())
     }
 
     private static let refusal = Report(
@@ -155,6 +159,11 @@ extension ClientConnection {
         guard !name[0].isEmpty else {
             let seen = traits()
             if seen.contains(.own) { return try parseOwn(message) }
+            if Self.wouldWrite(seen, Self.text(of: tail)) {
+                guard refusesToWrite(message) else { return false }
+                clearUnnamed()
+                return true
+            }
             guard hasBackend(), let backend else { return false }
             remember(message)
             if seen.contains(.deallocates), parseDeallocation(tail, backend) { return true }
@@ -166,6 +175,7 @@ extension ClientConnection {
         }
         let statement = loop.shelf.statement(tail: tail, traits: traits())
         if statement.traits.contains(.own) { return try parseOwn(message) }
+        if Self.wouldWrite(statement.traits, Self.text(of: tail)) { return refusesToWrite(message) }
         guard hasBackend(), let backend else { return false }
         remember(message)
         statements[name[0]] = statement
@@ -181,10 +191,21 @@ extension ClientConnection {
         return true
     }
 
+    /// Of a Parse message's body behind the name.
+    private static func text(of tail: ByteBufferView) -> String {
+        String(decoding: tail.prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    /// False as long as it is not the message's turn.
+    private func refusesToWrite(_ message: ByteBuffer) -> Bool {
+        guard batchHasItsTurn() else { return false }
+        return refuse(Self.refusal, message)
+    }
+
     /// Drivers give up statements in the extended protocol too (psycopg 3 up to 3.1.9 does). The order has its place among other messages, which only
     /// the server keeps: it is told to give up a statement that is there for nothing else. False if the order is not about what is kept here.
     private func parseDeallocation(_ tail: ByteBufferView, _ backend: BackendConnection) -> Bool {
-        switch Deallocation(parsing: String(decoding: tail.prefix { $0 != 0 }, as: UTF8.self)) {
+        switch Deallocation(parsing: Self.text(of: tail)) {
         case .statement(let name):
             guard statements[name] != nil || own?.statements[name] != nil else { return false }
             statements[name] = nil

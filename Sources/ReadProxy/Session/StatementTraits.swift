@@ -72,8 +72,8 @@ struct StatementTraits: OptionSet {
         case .hold: first == .declare ? .pins : []
         case .temporary: first == .create || first == .select || first == .with ? .pins : []
         case .role, .authorization: first == .set || first == .reset ? .pins : []
-        case .readOnlyDefault: first == .set || first == .reset ? .writes : []
-        case .write: first == .set ? .writes : []
+        case .readOnly: first == .set || first == .reset ? .writes : []
+        case .write: first == .set || first == .begin || first == .start ? .writes : []
         case .forebay: first == .set || first == .reset || first == .show ? .own : []
         default: []
         }
@@ -83,7 +83,7 @@ struct StatementTraits: OptionSet {
     private enum Word {
         case set, reset, discard, deallocate, prepare, listen, load, `do`, call, declare, create, select, with
         case show, local, transaction, constraints, role, authorization, hold, temporary, setConfig, advisoryLock
-        case dblinkConnect, readOnlyDefault, write, forebay, other
+        case dblinkConnect, readOnly, write, begin, start, forebay, other
 
         init(_ text: UnsafeRawBufferPointer) {
             func matches(_ word: StaticString) -> Bool {
@@ -106,7 +106,13 @@ struct StatementTraits: OptionSet {
                                 ? .call
                                 : matches("role")
                                     ? .role : matches("hold") ? .hold : matches("temp") ? .temporary : .other
-            case 5: self = matches("reset") ? .reset : matches("local") ? .local : matches("write") ? .write : .other
+            case 5:
+                self =
+                    matches("reset")
+                    ? .reset
+                    : matches("local")
+                        ? .local
+                        : matches("write") ? .write : matches("begin") ? .begin : matches("start") ? .start : .other
             case 6:
                 self = matches("select") ? .select : matches("listen") ? .listen : matches("create") ? .create : .other
             case 7:
@@ -122,9 +128,10 @@ struct StatementTraits: OptionSet {
             case 14: self = matches("dblink_connect") ? .dblinkConnect : .other
             case 16: self = matches("pg_advisory_lock") ? .advisoryLock : .other
             case 20: self = matches("pg_try_advisory_lock") ? .advisoryLock : .other
+            case 21: self = matches("transaction_read_only") ? .readOnly : .other
             case 23: self = matches("pg_advisory_lock_shared") ? .advisoryLock : .other
             case 27: self = matches("pg_try_advisory_lock_shared") ? .advisoryLock : .other
-            case 29: self = matches("default_transaction_read_only") ? .readOnlyDefault : .other
+            case 29: self = matches("default_transaction_read_only") ? .readOnly : .other
             default: self = .other
             }
         }

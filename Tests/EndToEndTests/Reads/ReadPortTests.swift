@@ -261,12 +261,26 @@ final class ReadPortTests {
 
     @Test(arguments: [
         "SET default_transaction_read_only = off", "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
+        "BEGIN READ WRITE", "SET LOCAL transaction_read_only = off",
     ])
     func readOnlyStays(text: String) throws {
         let client = try client()
         let report = #expect(throws: Report.self) { try client.query(text) }
         #expect(report?.code == "25006")
         #expect(try client.query("SHOW transaction_read_only") == [["on"]])
+        for name in ["", "s"] {
+            // Before anything of the batch is the server's, and behind something.
+            try client.send(.parse(.init(name: name, query: Array(text.utf8))), .sync)
+            #expect(try codes(of: client.untilReady()) == ["25006"])
+            try client.send(.parse(.init(query: Array("SELECT 1".utf8))), .bind(.init()))
+            try client.send(.parse(.init(name: name, query: Array(text.utf8))), .execute(portal: "", rows: 0), .sync)
+            #expect(try codes(of: client.untilReady()) == ["25006"])
+        }
+        #expect(try client.query("SHOW transaction_read_only") == [["on"]])
+    }
+
+    private func codes(of messages: [BackendMessage]) -> [String] {
+        messages.compactMap { if case .error(let report) = $0 { report.code } else { nil } }
     }
 
     @Test
