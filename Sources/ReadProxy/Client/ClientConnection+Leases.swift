@@ -24,6 +24,7 @@ extension ClientConnection {
         hasAnswered = false
         sawFatal = false
         unnamedIsThere = false
+        unnamedIsReplaced = false
         touchesSettings = false
         statementsBefore = statements
         replay?.clear()
@@ -120,6 +121,7 @@ extension ClientConnection {
             // Statements before the one that failed may have set something, which nobody has asked for yet.
             if touchesSettings { backend.isSuspect = true }
             let before = statementsBefore
+            takeBackUnnamed()
             giveBack()
             statementsBefore = before
             return runAgain(avoiding: backend.node)
@@ -185,6 +187,7 @@ extension ClientConnection {
         statementsBefore = [:]
         // An idle client is to cost little.
         if let capacity = replay?.capacity, capacity > 4096 { replay = ByteBuffer() }
+        if unnamedBefore.capacity > 4096 { unnamedBefore = ByteBuffer() }
         loop.release(backend)
         resumeReading()
     }

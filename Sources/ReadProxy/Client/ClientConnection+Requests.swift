@@ -326,6 +326,7 @@ extension ClientConnection {
     }
 
     private func setUnnamed(_ tail: ByteBufferView, _ traits: StatementTraits) {
+        keepUnnamed()
         unnamed.clear()
         unnamed.writeBytes(tail)
         unnamedTraits = traits
@@ -335,6 +336,7 @@ extension ClientConnection {
     func clearUnnamed() {
         unnamedIsThere = false
         guard unnamed.readableBytes > 0 else { return }
+        keepUnnamed()
         unnamed.clear()
         unnamedTraits = []
     }

@@ -43,12 +43,28 @@ extension ClientConnection {
         loop.instruments.reruns.add()
         avoidedNode = node
         statements = statementsBefore
+        takeBackUnnamed()
         var input = replay ?? ByteBuffer()
         input.writeImmutableBuffer(held)
         held = input
         replay = ByteBuffer()
         pause = .none
         goOn()
+    }
+
+    /// To be called before the unnamed statement is replaced. The two take turns, so that neither is copied, nor its memory asked for anew.
+    func keepUnnamed() {
+        guard !unnamedIsReplaced else { return }
+        unnamedIsReplaced = true
+        swap(&unnamed, &unnamedBefore)
+        swap(&unnamedTraits, &unnamedTraitsBefore)
+    }
+
+    func takeBackUnnamed() {
+        guard unnamedIsReplaced else { return }
+        unnamedIsReplaced = false
+        swap(&unnamed, &unnamedBefore)
+        swap(&unnamedTraits, &unnamedTraitsBefore)
     }
 
     /// The backend is gone.

@@ -97,6 +97,10 @@ final class ClientConnection: ChannelDuplexHandler {
     /// The client's unnamed statement: what it sent behind the name; empty if there is none.
     var unnamed = ByteBuffer()
     var unnamedTraits: StatementTraits = []
+    /// Those of when the lease began, if they have been replaced since.
+    var unnamedBefore = ByteBuffer()
+    var unnamedTraitsBefore: StatementTraits = []
+    var unnamedIsReplaced = false
     /// The backend's unnamed statement is this client's.
     var unnamedIsThere = false
     /// Of Forebay's own statements; nil as long as the client has used none.
