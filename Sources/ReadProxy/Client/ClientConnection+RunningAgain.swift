@@ -32,6 +32,8 @@ extension ClientConnection {
         if report.isFatal || report.code == "57P02" { return true }
         guard backend.exchange.endsInReady else { return false }
         isRunningAgain = true
+        // What comes meanwhile goes where this one goes, and behind it.
+        pause = .turn
         return true
     }
 
