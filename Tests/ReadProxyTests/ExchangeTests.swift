@@ -214,4 +214,19 @@ struct ExchangeTests {
         try walk.take(Self.bytes(.copyInResponse(.init(isBinary: false, columns: []))))
         #expect(walk.events == ["copy in"])
     }
+
+    /// A client that always has something open: the list is never empty, and yet it does not grow.
+    @Test
+    func whatIsAnsweredTakesNoMemory() throws {
+        var walk = Walk()
+        walk.exchange.expect(.query)
+        var most = 0
+        for _ in 0..<10_000 {
+            walk.exchange.expect(.query)
+            try walk.take(Self.bytes(.commandComplete(tag: "SELECT 0"), .readyForQuery(.idle)))
+            most = max(most, walk.exchange.bytesKept)
+        }
+        #expect(!walk.exchange.isEmpty)
+        #expect(most <= 200 * MemoryLayout<Exchange.Expected>.stride, "\(most) bytes")
+    }
 }

@@ -76,6 +76,8 @@ struct Exchange {
     /// What is not passed on in pieces may not be longer.
     private static let wholeBytes = 16 << 20
 
+    /// What the list of what is owed takes up.
+    var bytesKept: Int { queue.count * MemoryLayout<Expected>.stride }
     var isEmpty: Bool { head == queue.count }
     /// A message was passed on of which the rest has not come.
     var isWithinMessage: Bool { streaming > 0 }
@@ -112,6 +114,9 @@ struct Exchange {
         head += 1
         if head == queue.count {
             queue.removeAll(keepingCapacity: true)
+            head = 0
+        } else if head > 64, head > queue.count / 2 {
+            queue.removeFirst(head)
             head = 0
         }
         return first
