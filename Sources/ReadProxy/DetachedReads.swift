@@ -56,7 +56,7 @@ package final class DetachedReads {
         loop.drain(grace: grace)
     }
 
-    /// What the port keeps of messages that it can't pass on yet, or may have to send again; the largest of all clients.
+    /// What the port keeps of messages that it can't pass on yet, may have to send again, or has no answer to; the largest of all clients.
     package var mostBytesHeld: Int { loop.mostBytesHeld }
 }
 

@@ -18,9 +18,11 @@ extension ClientConnection {
             default: break
             }
         }
-        // The server would not read it either.
-        if let backend, backend.exchange.skipsToSync, tag != FrontendTag.sync, tag != FrontendTag.terminate {
-            return true
+        if let backend, tag != FrontendTag.terminate {
+            // The server would not read it either.
+            if backend.exchange.skipsToSync, tag != FrontendTag.sync { return true }
+            // Not every message goes to the server, so that it would hold the client up.
+            if backend.exchange.count >= Self.mostOwed { return hasItsTurn() }
         }
         do {
             switch tag {
@@ -52,6 +54,9 @@ extension ClientConnection {
             return false
         }
     }
+
+    /// Messages without an answer; more wait until these have theirs.
+    private static let mostOwed = 2048
 
     // MARK: Simple
 

@@ -8,7 +8,7 @@ extension ClientConnection {
     private static let replayBytes = 1 << 20
     private static let mostAttempts = 2
 
-    var bytesHeld: Int { held.readableBytes + (replay?.readableBytes ?? 0) }
+    var bytesHeld: Int { held.readableBytes + (replay?.readableBytes ?? 0) + (backend?.exchange.bytesKept ?? 0) }
 
     /// Keeps what was sent, as long as nothing was answered.
     func remember(_ message: ByteBuffer) {

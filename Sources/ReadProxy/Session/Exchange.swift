@@ -78,6 +78,7 @@ struct Exchange {
 
     /// What the list of what is owed takes up.
     var bytesKept: Int { queue.count * MemoryLayout<Expected>.stride }
+    var count: Int { queue.count - head }
     var isEmpty: Bool { head == queue.count }
     /// A message was passed on of which the rest has not come.
     var isWithinMessage: Bool { streaming > 0 }
