@@ -77,7 +77,7 @@ final class ReadLoop: @unchecked Sendable {
         self.mockSecret = mockSecret
         self.watch = watch
         self.dialer = dialer
-        shelf = StatementShelf(limit: 10_000)
+        shelf = StatementShelf(limit: 10_000, limitBytes: 64 << 20)
         let share = max(1, configuration.poolSize / loops)
         pools = configuration.upstream.nodes.map { _ in NodePool(limit: share) }
     }

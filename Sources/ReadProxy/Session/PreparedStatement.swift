@@ -36,18 +36,26 @@ final class PreparedStatement {
 struct StatementShelf {
     private var statements: [[UInt8]: PreparedStatement] = [:]
     private var count = 0
+    private var bytes = 0
     private let limit: Int
+    private let limitBytes: Int
 
-    init(limit: Int) {
+    /// - Parameter limitBytes: of texts, each of which is kept twice.
+    init(limit: Int, limitBytes: Int) {
         self.limit = limit
+        self.limitBytes = limitBytes
     }
 
     mutating func statement(tail: ByteBufferView, traits: @autoclosure () -> StatementTraits) -> PreparedStatement {
         let key = Array(tail)
         if let known = statements[key] { return known }
         // What is forgotten here is only not shared any more.
-        if statements.count >= limit { statements.removeAll() }
+        if statements.count >= limit || bytes + 2 * key.count > limitBytes {
+            statements.removeAll()
+            bytes = 0
+        }
         count += 1
+        bytes += 2 * key.count
         let statement = PreparedStatement(number: count, tail: tail, traits: traits())
         statements[key] = statement
         return statement

@@ -1,0 +1,43 @@
+// Method: texts go in, and whether a text is known again tells what was kept.
+
+import NIOCore
+import Testing
+
+@testable import ReadProxy
+
+@Suite
+struct StatementShelfTests {
+    private func number(of text: String, in shelf: inout StatementShelf) -> Int {
+        shelf.statement(tail: ByteBuffer(string: text).readableBytesView, traits: []).number
+    }
+
+    @Test
+    func equalTextsAreOneStatement() {
+        var shelf = StatementShelf(limit: 10, limitBytes: 1000)
+        #expect(number(of: "a", in: &shelf) == 1)
+        #expect(number(of: "b", in: &shelf) == 2)
+        #expect(number(of: "a", in: &shelf) == 1)
+    }
+
+    @Test(arguments: [(limit: 2, limitBytes: 1000), (limit: 10, limitBytes: 100)])
+    func itIsClearedWhenItIsFull(limit: Int, limitBytes: Int) {
+        var shelf = StatementShelf(limit: limit, limitBytes: limitBytes)
+        // Each text is kept twice.
+        let texts = ["a", "b", "c"].map { String(repeating: $0, count: 25) }
+        #expect(texts.prefix(2).map { number(of: $0, in: &shelf) } == [1, 2])
+        #expect(number(of: texts[2], in: &shelf) == 3)
+        #expect(number(of: texts[0], in: &shelf) == 4)
+        #expect(number(of: texts[2], in: &shelf) == 3)
+    }
+
+    /// It goes by itself as soon as another one comes.
+    @Test
+    func oneThatIsLargerThanTheShelfIsServed() {
+        var shelf = StatementShelf(limit: 10, limitBytes: 10)
+        let text = String(repeating: "a", count: 100)
+        #expect(number(of: text, in: &shelf) == 1)
+        #expect(number(of: text, in: &shelf) == 1)
+        #expect(number(of: "b", in: &shelf) == 2)
+        #expect(number(of: text, in: &shelf) == 3)
+    }
+}
