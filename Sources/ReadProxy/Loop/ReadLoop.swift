@@ -339,9 +339,9 @@ final class ReadLoop: @unchecked Sendable {
             case .wait(.floor):
                 awaitsPosition = true
                 place += 1
-            // Whoever is behind has waited for less, and can't do better, unless this one has a node to avoid.
+            // Whoever is behind has waited for less, and can't do better, unless this one has a node to avoid, or few that show what it wants.
             case .wait(.full), .wait(.nobody):
-                guard client.avoidedNode != nil else { return }
+                guard client.avoidedNode != nil || !client.wanted.isEmpty else { return }
                 place += 1
             case .refuse(let reason):
                 withdraw(client)
