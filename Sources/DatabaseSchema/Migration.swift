@@ -29,6 +29,7 @@ package struct Migration: Hashable, Sendable {
         ("apirequests", PackageResources._005_apirequests_sql),
         ("apirequests_kpis", PackageResources._006_apirequests_kpis_sql),
         ("unique_epochs", PackageResources._007_unique_epochs_sql),
+        ("partitions_by_day", PackageResources._008_partitions_by_day_sql),
     ].enumerated().map { index, file in
         Migration(version: index + 1, name: file.0, sql: String(decoding: file.1, as: UTF8.self))
     }

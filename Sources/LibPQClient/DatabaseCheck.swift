@@ -205,7 +205,9 @@ struct DatabaseCheck {
         var missing: [String] = []
         for function in [
             "forebay.claim(uuid, integer)", "forebay.advance(uuid, integer, bigint, bigint, bigint)",
-            "forebay.maintain_partitions(integer, interval)",
+            "forebay.maintain_partitions(integer, interval)", "forebay.daily_table_names()",
+            "forebay.days_ahead(regclass, integer)", "forebay.days_past(regclass, interval)",
+            "forebay.make_day(regclass, date, bigint)",
         ] where try !has("has_function_privilege('\(function)', 'EXECUTE')") {
             missing.append("EXECUTE on \(function)")
         }
@@ -325,7 +327,8 @@ struct DatabaseCheck {
                         subject,
                         "about \(strays) rows stand in the default partition",
                         remedy:
-                            "rows of days to come move by themselves; look at the others: a sender's clock may be wrong"
+                            "those of days up to 7 ahead move within hours, unless a day has more than \(DailyPartitions.mostRows) of them: "
+                            + "move that with forebay.make_partition when few write; later days are a sender's wrong clock"
                     )
                 )
             }

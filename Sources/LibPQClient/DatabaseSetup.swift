@@ -53,9 +53,7 @@ package struct DatabaseSetup {
         for line in try session.grant(writer: writer.name, reader: reader.name, tables: tables) {
             progress(line)
         }
-        for line in try session.maintainPartitions(ahead: partitionsAhead, retentionDays: retentionDays) {
-            progress(line)
-        }
+        try session.maintainPartitions(ahead: partitionsAhead, retentionDays: retentionDays, progress: progress)
         try session.unlock()
     }
 }

@@ -17,6 +17,10 @@ extension SetupSession {
             GRANT EXECUTE ON FUNCTION forebay.claim(uuid, integer),
                 forebay.advance(uuid, integer, bigint, bigint, bigint),
                 forebay.maintain_partitions(integer, interval),
+                forebay.daily_table_names(),
+                forebay.days_ahead(regclass, integer),
+                forebay.days_past(regclass, interval),
+                forebay.make_day(regclass, date, bigint),
                 forebay.forget_batch_keys(interval) TO \(writerName);
             ALTER ROLE \(readerName) SET default_transaction_read_only = on;
             COMMIT

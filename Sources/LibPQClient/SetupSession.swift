@@ -77,24 +77,6 @@ struct SetupSession {
         return "\(step): \(existence), password \(role.password == nil ? "left as it is" : change)"
     }
 
-    func maintainPartitions(ahead: Int, retentionDays: Int?) throws(SetupFault) -> [String] {
-        let step = "partitions"
-        let keep = retentionDays.map { "interval '\($0) days'" } ?? "NULL"
-        if dryRun {
-            return ["\(step): would make those up to \(ahead) days ahead"]
-        }
-        let steps = try query(
-            step,
-            "SELECT step, partition, detail FROM forebay.maintain_partitions(\(ahead), \(keep))"
-        )
-        if steps.rows.isEmpty {
-            return ["\(step): all there"]
-        }
-        return steps.rows.map { row in
-            "\(step): \(row.text(0) ?? "") \(row.text(1) ?? ""), \(row.text(2) ?? "")"
-        }
-    }
-
     // MARK: Statements
 
     /// Reads; also in a dry run.
@@ -118,7 +100,7 @@ struct SetupSession {
         }
     }
 
-    private static func remedy(for fault: ConnectionFault) -> String? {
+    static func remedy(for fault: ConnectionFault) -> String? {
         guard case .server(let error) = fault else { return nil }
         return switch error.sqlState {
         case "42501": "connect as a role that may do this, such as the database's owner with CREATEROLE, or a superuser"

@@ -172,6 +172,9 @@ extension RealServerTests {
             let forbidden = [
                 (writer, "UPDATE forebay.ledger SET position = 0"),
                 (writer, "SELECT forebay.make_partition('apirequests', '2020-01-01')"),
+                (writer, "SELECT forebay.drop_day('apirequests', 'public.apirequests_default', '1 day')"),
+                (writer, "SELECT forebay.days_over('apirequests', '1 day')"),
+                (reader, "SELECT forebay.make_day('apirequests', '2020-01-01', 1)"),
                 (writer, "DELETE FROM public.apirequests"), (writer, "TRUNCATE public.apirequests"),
                 (writer, "INSERT INTO forebay.daily_tables VALUES ('pg_class')"),
                 (writer, "CREATE TABLE forebay.mine (n int)"),

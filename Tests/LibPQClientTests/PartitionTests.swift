@@ -16,19 +16,7 @@ extension RealServerTests {
         init() throws {
             administrator = try TestDatabase.administrator()
             writer = try TestDatabase.connect(to: try TestDatabase.cluster.primary, as: TestDatabase.writer)
-            // From nothing but the default partition.
-            try administrator.run(
-                """
-                SET client_min_messages = warning; SET timezone = 'Pacific/Auckland';
-                DO $$ DECLARE p regclass; BEGIN
-                    FOR p IN SELECT partition_id FROM forebay.partition_bounds('public.apirequests') LOOP
-                        EXECUTE format('DROP TABLE %s', p);
-                    END LOOP;
-                END $$;
-                TRUNCATE public.apirequests
-                """,
-                by: .after(.seconds(10))
-            )
+            try PartitionTable().empty(administrator)
         }
 
         private func insert(_ time: String) throws {
@@ -117,6 +105,14 @@ extension RealServerTests {
             try insert("now() - interval '50 days'")
             try maintain(ahead: 1, keep: "interval '30 days'")
             #expect(try places() == [try name(daysFromNow: -10): 2, "apirequests_default": 1])
+        }
+
+        /// Its day used to be made and, as that was over, dropped in the same call.
+        @Test
+        func aLateRowOfADayThatIsJustOverStays() throws {
+            try insert("((now() AT TIME ZONE 'UTC')::date - 31)::timestamp AT TIME ZONE 'UTC'")
+            try maintain(ahead: 1, keep: "interval '30 days'")
+            #expect(try places() == ["apirequests_default": 1])
         }
 
         @Test

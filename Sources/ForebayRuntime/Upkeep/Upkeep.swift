@@ -32,9 +32,7 @@ final class Upkeep: Sendable {
 
     private static let retryPause = Duration.seconds(1)
     private static let lookPause = Duration.seconds(15)
-    private static let partitionPause = Duration.seconds(3600)
     private static let patience = Duration.seconds(30)
-    private static let daysAhead = 7
 
     init(
         primaries: any PrimaryDirectory,
@@ -93,7 +91,7 @@ final class Upkeep: Sendable {
 
     private func run() {
         let clock = MonotonicClock()
-        var nextPartitions = clock.now
+        var partitions = PartitionKeeper(first: clock.now)
         while true {
             let (isStopping, calls, hasUsedCache) = state.withLock { ($0.isStopping, $0.calls, $0.hasUsedCache) }
             if isStopping { return }
@@ -102,8 +100,8 @@ final class Upkeep: Sendable {
             if let primary = primary() {
                 wasReached = true
                 readTables(primary)
-                if clock.now >= nextPartitions, maintainPartitions(primary) {
-                    nextPartitions = clock.now + Self.partitionPause
+                if clock.now >= partitions.next {
+                    partitions.run(on: primary, now: { clock.now }, report: tell)
                 }
             }
             finishRetries()
@@ -203,21 +201,31 @@ final class Upkeep: Sendable {
         }
     }
 
-    /// Returns whether it was done.
-    private func maintainPartitions(_ primary: PostgresConnection) -> Bool {
-        do throws(ConnectionFault) {
-            let result = try primary.query(
-                "SELECT * FROM forebay.maintain_partitions($1::integer, NULL)",
-                ["\(Self.daysAhead)"],
-                by: .after(Self.patience)
+    /// Puts into the log what a round of the partitions did.
+    private func tell(_ event: PartitionKeeper.Event) {
+        switch event {
+        case .made(let partition, let detail):
+            log.debug("a partition was made", metadata: ["partition": "\(partition)", "detail": "\(detail)"])
+        case .left(let day, let reason):
+            log.warning(
+                "a day has too many rows in the default partition to be moved, and stays there",
+                metadata: ["table": "\(day.table)", "day": "\(day.day)", "reason": "\(reason)"]
             )
-            for row in result.rows {
-                log.debug("partitions", metadata: ["action": "\(row.text(0) ?? "")", "name": "\(row.text(1) ?? "")"])
-            }
-            return true
-        } catch {
-            log.warning("partitions can't be made ahead", metadata: ["reason": "\(error)"])
-            return false
+        case .putOff(let day, let reason):
+            log.notice(
+                "a table's partitions are made later",
+                metadata: ["table": "\(day.table)", "day": "\(day.day)", "reason": "\(reason)"]
+            )
+        case .failed(let day, let reason):
+            log.warning(
+                "a day's partition can't be made; its rows go to the default partition",
+                metadata: ["table": "\(day.table)", "day": "\(day.day)", "reason": "\(reason)"]
+            )
+        case .trouble(let table, let reason):
+            log.warning(
+                "partitions can't be made",
+                metadata: ["table": "\(table ?? "all")", "reason": "\(reason)"]
+            )
         }
     }
 }
