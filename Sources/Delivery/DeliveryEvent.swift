@@ -28,7 +28,7 @@ package enum DeliveryEvent: Hashable, Sendable {
     case setAside(ClosedRange<Offset>, stream: String)
     /// Positions that the queue can't read any more were recorded, and are passed.
     case unreadable(ClosedRange<Offset>)
-    /// A stream fails as a whole; its rows go aside.
+    /// A stream fails as a whole, or one layout of it does; its rows go aside.
     case parked(stream: String, DeadLetter.Reason)
     case unparked(stream: String)
     /// The ledger went back, and what lies behind its position is sent again, as far as it is still there.

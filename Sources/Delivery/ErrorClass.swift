@@ -10,7 +10,7 @@ package enum ErrorClass: Hashable, Sendable, CaseIterable {
     case unavailable
     /// A row was refused for what it holds.
     case poison
-    /// A stream's COPY was refused whatever it holds.
+    /// A COPY was refused whatever its rows hold.
     case stream
     /// `forebay.advance` did not find the claim's epoch and position.
     case fenced

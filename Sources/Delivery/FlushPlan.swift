@@ -31,6 +31,6 @@ struct FlushOrder: Equatable {
     var through: Offset?
     /// Rows that were refused alone.
     var condemned: [Offset: DeadLetter.Reason]
-    /// Streams whose rows go aside.
-    var parked: [String: DeadLetter.Reason]
+    /// Whose rows go aside.
+    var parked: ParkedStreams.Aside
 }

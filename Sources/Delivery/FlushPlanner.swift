@@ -80,7 +80,8 @@ struct FlushPlanner {
     ) -> Bool {
         var walk = TupleWalk(chunk)
         let first = max(chunk.first, order.from.advanced(by: 1))
-        for (range, state) in segments(of: first...chunk.last, recorded: recorded, stream: layout.stream) {
+        let source = ParkedStreams.Source(stream: layout.stream, fingerprint: chunk.fingerprint)
+        for (range, state) in segments(of: first...chunk.last, recorded: recorded, source: source) {
             guard isOpen else { return false }
             var range = range
             if let through = order.through { range = range.lowerBound...min(range.upperBound, through) }
@@ -167,17 +168,17 @@ struct FlushPlanner {
         case aside(DeadLetter.Kind, DeadLetter.Reason)
     }
 
-    /// Splits a run of rows of one stream by what becomes of them.
+    /// Splits a run of rows of one layout by what becomes of them.
     private func segments(
         of range: ClosedRange<Offset>,
         recorded: [ClosedRange<Offset>],
-        stream: String
+        source: ParkedStreams.Source
     ) -> [(ClosedRange<Offset>, Treatment)] {
         var segments: [(ClosedRange<Offset>, Treatment)] = []
         for part in recorded where part.overlaps(range) {
             segments.append((part.clamped(to: range), .recorded))
         }
-        let ordinary: Treatment = order.parked[stream].map { .aside(.parked, $0) } ?? .send
+        let ordinary: Treatment = order.parked.reason(for: source).map { .aside(.parked, $0) } ?? .send
         for gap in Self.gaps(in: range, besides: recorded) {
             var next = gap.lowerBound
             for (offset, reason) in order.condemned.sorted(by: { $0.key < $1.key }) where gap.contains(offset) {

@@ -254,7 +254,7 @@ package final class LaneDelivery {
                 rows: plan.rows,
                 bytes: plan.bytes,
                 sent: plan.sent,
-                streams: plan.parts.map(\.layout.stream)
+                sources: plan.parts.map(\.source)
             )
         )
         let flush = Flush(lane: lane, epoch: order.epoch, from: order.from, to: plan.to, parts: plan.parts)
@@ -300,5 +300,11 @@ extension FlushPlan {
             let line = CopyContext.line(in: context, table: parts[part].layout.table.name)
         else { return nil }
         return offset(ofLine: line, part: part)
+    }
+}
+
+extension Flush.Part {
+    fileprivate var source: ParkedStreams.Source {
+        ParkedStreams.Source(stream: layout.stream, fingerprint: layout.fingerprint)
     }
 }

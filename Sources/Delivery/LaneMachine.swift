@@ -38,8 +38,8 @@ struct LaneMachine {
         var bytes: Int
         /// The first and the last row sent; nil if none is.
         var sent: ClosedRange<Offset>?
-        /// The stream of each part, in the order of the parts.
-        var streams: [String]
+        /// Of each part, in the order of the parts.
+        var sources: [ParkedStreams.Source]
     }
 
     /// A claimed lane with nothing under way.
@@ -342,7 +342,7 @@ struct LaneMachine {
         state = .claimed(ledger, Idle(checkAt: now + settings.checkInterval))
         let differ: [DeliveryEvent] =
             receipt.rows == attempt.rows ? [] : [.rowsDiffer(sent: attempt.rows, copied: receipt.rows)]
-        return differ + landed(attempt, ledger: ledger, duration: duration)
+        return differ + landed(attempt, ledger: ledger, duration: duration, now: now)
     }
 
     /// The flush failed, or its answer was lost. The next claim decides.
@@ -389,7 +389,7 @@ struct LaneMachine {
         let told = DeliveryEvent.outcome(outcome, from: attempt.from, to: attempt.to)
         switch outcome {
         case .settled:
-            return [told] + landed(attempt, ledger: ledger, duration: nil)
+            return [told] + landed(attempt, ledger: ledger, duration: nil, now: now)
         case .resend, .wait:
             return [told]
         case .fenced:
@@ -403,14 +403,14 @@ struct LaneMachine {
             return [told]
         case .park:
             guard let reason = failed.fault.reason,
-                let part = failed.fault.part, attempt.streams.indices.contains(part)
+                let part = failed.fault.part, attempt.sources.indices.contains(part)
             else {
                 pauseClaimed(ledger, now: now, random: random)
                 return [told]
             }
-            let stream = attempt.streams[part]
-            let isNew = parked.park(stream, reason: reason, now: now)
-            return [told] + (isNew ? [.parked(stream: stream, reason)] : [])
+            let source = attempt.sources[part]
+            let isNew = parked.park(source, reason: reason, now: now)
+            return [told] + (isNew ? [.parked(stream: source.stream, reason)] : [])
         }
     }
 
@@ -437,7 +437,12 @@ struct LaneMachine {
         state = .claimed(ledger, Idle(pausedUntil: now + pause, checkAt: now + settings.checkInterval))
     }
 
-    private mutating func landed(_ attempt: Attempt, ledger: LedgerRow, duration: Duration?) -> [DeliveryEvent] {
+    private mutating func landed(
+        _ attempt: Attempt,
+        ledger: LedgerRow,
+        duration: Duration?,
+        now: Duration
+    ) -> [DeliveryEvent] {
         backoff.reset()
         committed = max(committed, ledger.position)
         if let until = forgiven?.until, ledger.position >= until { forgiven = nil }
@@ -450,7 +455,7 @@ struct LaneMachine {
             bytes: attempt.bytes,
             duration: duration
         )
-        return [flushed] + parked.landed(attempt.streams).map { .unparked(stream: $0) }
+        return [flushed] + parked.landed(attempt.sources, now: now).map { .unparked(stream: $0) }
     }
 
     // MARK: Orders from outside

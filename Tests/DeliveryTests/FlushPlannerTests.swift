@@ -33,7 +33,7 @@ struct FlushPlannerTests {
                 bytes: bytes,
                 through: through.map { Offset($0) },
                 condemned: Dictionary(uniqueKeysWithValues: condemned.map { (Offset($0), reason) }),
-                parked: Dictionary(uniqueKeysWithValues: parked.map { ($0, reason) })
+                parked: ParkedStreams.Aside(streams: Dictionary(uniqueKeysWithValues: parked.map { ($0, reason) }))
             ),
             lane: FakeQueue.key,
             buffer: buffer,
