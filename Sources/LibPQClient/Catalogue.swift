@@ -161,7 +161,8 @@ private struct ColumnDescription {
 
     /// Nil if a stream can't have a column of this type.
     var column: Column? {
-        guard row.text(2) == "pg_catalog", let type = row.text(1).flatMap({ Self.types[$0] }) else { return nil }
+        guard row.text(2) == "pg_catalog", let type = row.text(1).flatMap({ ColumnType(catalogueName: $0) })
+        else { return nil }
         var column = Column(
             name: name,
             type: type,
@@ -182,12 +183,4 @@ private struct ColumnDescription {
         }
         return column
     }
-
-    /// By the catalogue's name of the type.
-    private static let types: [String: ColumnType] = [
-        "bool": .bool, "int2": .int2, "int4": .int4, "int8": .int8, "float4": .float4, "float8": .float8,
-        "numeric": .numeric, "text": .text, "varchar": .varchar, "timestamptz": .timestamptz,
-        "timestamp": .timestamp, "date": .date, "uuid": .uuid, "inet": .inet, "cidr": .cidr, "json": .json,
-        "jsonb": .jsonb, "bytea": .bytea, "_text": .textArray, "_int8": .int8Array, "_float8": .float8Array,
-    ]
 }

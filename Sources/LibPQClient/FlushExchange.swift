@@ -13,6 +13,8 @@ struct FlushExchange {
     private(set) var phase = DeliveryFault.Phase.sending
     /// The part that the server refused, if it was one.
     private(set) var refusedPart: Int?
+    /// Its rows were read as other types than they were encoded in.
+    private(set) var isOfOtherTypes = false
 
     /// - Parameter buffer: for this exchange's use alone.
     init(connection: PostgresConnection, flush: Flush, deadlines: FlushDeadlines, buffer: CopyBuffer) {
@@ -40,6 +42,9 @@ struct FlushExchange {
         let committing = Deadline.after(deadlines.commit)
         if let last = flush.parts.indices.last {
             try finishCopy(last, by: committing)
+            for index in flush.parts.indices {
+                try expectItsTypes(index, by: committing)
+            }
         } else {
             try expectTag("BEGIN", by: committing)
             try expectTag("SELECT 1", by: committing)
@@ -125,6 +130,18 @@ struct FlushExchange {
             refusedPart = index
             throw refusal(error, by: deadline)
         case .copyIn, .done: throw .broken("the server gave no count of the rows copied")
+        }
+    }
+
+    private mutating func expectItsTypes(_ index: Int, by deadline: Deadline) throws(ConnectionFault) {
+        switch try connection.nextResult(by: deadline) {
+        case .rows: return
+        case .refused(let error):
+            refusedPart = index
+            // The division by zero that ``TableTypes/guardStatement`` comes to.
+            isOfOtherTypes = error.sqlState == "22012"
+            throw refusal(error, by: deadline)
+        case .copyIn, .done: throw .broken("the server did not say whether the types of the columns are the same")
         }
     }
 

@@ -1,16 +1,21 @@
 package import Delivery
 package import Records
 
-/// The one string of SQL that a flush is: the ledger's step, a `COPY` for each part, and the transaction around them.
+/// The one string of SQL that a flush is: the ledger's step, a `COPY` for each part, whether each read the types that its rows have, and the
+/// transaction around them.
 package enum FlushStatement {
     /// The isolation level is named because the ledger's compare-and-set relies on it: under `READ COMMITTED` an update looks at the
-    /// row again after waiting for another writer.
+    /// row again after waiting for another writer; and because the look at the types sees what was committed before the locks were had.
     package static func text(of flush: Flush) -> String {
         var sql = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT forebay.advance('\(flush.lane.queue)', "
         sql += "\(flush.lane.lane), \(flush.epoch), \(flush.from), \(flush.to)); "
         for part in flush.parts {
             let columns = part.layout.columns.map { quoteIdentifier($0.name) }.joined(separator: ", ")
             sql += "COPY \(part.layout.table.quoted) (\(columns)) FROM STDIN (FORMAT binary); "
+        }
+        // Behind the last COPY: their locks keep the types from here to the end.
+        for part in flush.parts {
+            sql += "EXECUTE \(TableTypes.guardName(part.layout.fingerprint)); "
         }
         return sql + "COMMIT"
     }

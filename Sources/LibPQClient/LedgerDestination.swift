@@ -18,6 +18,8 @@ package final class LedgerDestination: Destination {
     /// The choice that the connection was made by.
     package private(set) var choice: PrimaryChoice?
     private let buffer = CopyBuffer()
+    /// The layouts whose types this connection has a statement to look at, under ``TableTypes/guardName(_:)``.
+    private var guarded: Set<Fingerprint> = []
 
     /// - Parameters:
     ///   - settings: the writer's; the application name gets `/<lane>` appended.
@@ -41,6 +43,7 @@ package final class LedgerDestination: Destination {
 
     package func disconnect() {
         connection = nil
+        guarded = []
     }
 
     package func claim(_ lane: LaneKey) throws(DeliveryFault) -> LedgerRow {
@@ -79,13 +82,71 @@ package final class LedgerDestination: Destination {
             disconnect()
             throw DeliveryFault(phase: .connecting, cause: .connection("the lane has not been claimed on a connection"))
         }
+        for (index, part) in flush.parts.enumerated() where !guarded.contains(part.layout.fingerprint) {
+            try guardTypes(of: part.layout, part: index, on: connection)
+        }
         var exchange = FlushExchange(connection: connection, flush: flush, deadlines: deadlines, buffer: buffer)
         do {
             return try exchange.run(whileWaiting: whileWaiting)
         } catch {
-            release(after: error)
-            throw DeliveryFault(phase: exchange.phase, cause: error.cause, part: exchange.refusedPart)
+            throw fault(of: exchange, in: flush, after: error)
         }
+    }
+
+    // MARK: The types of the columns
+
+    /// Looks whether the rows of a layout fit its table, and prepares what looks again in each flush.
+    private func guardTypes(of layout: RowLayout, part: Int, on connection: PostgresConnection) throws(DeliveryFault) {
+        let deadline = Deadline.after(deadlines.send)
+        let misfit: ServerError?
+        do {
+            let types = try TableTypes(for: layout, on: connection, by: deadline)
+            misfit = types.misfit
+            if misfit == nil { try connection.run(types.guardStatement, by: deadline) }
+        } catch {
+            release(after: error)
+            throw DeliveryFault(phase: .sending, cause: error.cause, part: part)
+        }
+        if let misfit { throw DeliveryFault(phase: .sending, cause: .server(misfit), part: part) }
+        guarded.insert(layout.fingerprint)
+    }
+
+    /// What a flush comes to that has failed. A row is not blamed before its columns have been looked at.
+    private func fault(of exchange: FlushExchange, in flush: Flush, after error: ConnectionFault) -> DeliveryFault {
+        var fault = DeliveryFault(phase: exchange.phase, cause: error.cause, part: exchange.refusedPart)
+        guard case .server(let refusal) = error, let part = exchange.refusedPart,
+            exchange.isOfOtherTypes || Self.mayBeForItsType(refusal.sqlState)
+        else {
+            release(after: error)
+            return fault
+        }
+        let table = flush.parts[part].layout.table
+        let deadline = Deadline.after(deadlines.connect)
+        do throws(ConnectionFault) {
+            guard let connection, connection.isIdle(afterRollbackBy: deadline) else {
+                throw .broken("the connection was lost after: \(refusal.sqlState) \(refusal.message)")
+            }
+            let misfit = try TableTypes(for: flush.parts[part].layout, on: connection, by: deadline).misfit
+            if misfit == nil, !exchange.isOfOtherTypes {
+                release(after: error)
+                return fault
+            }
+            // Without a misfit, they were changed to what reads the rows as well, or changed back by now.
+            fault.cause =
+                misfit.map { .server($0) } ?? .connection("the types of \(table) changed under way, and fit the rows")
+            // What it has prepared speaks of the types before.
+            disconnect()
+        } catch {
+            release(after: error)
+            fault.cause = error.cause
+        }
+        return fault
+    }
+
+    /// What a receive function says of bytes that were made for another type: too few of them (08P01), too many or without sense (22), elements
+    /// of another type (42804), too many dimensions (54), no version of jsonb (XX000).
+    private static func mayBeForItsType(_ sqlState: String) -> Bool {
+        ["08P01", "42804"].contains(sqlState) || ["22", "54", "XX"].contains(sqlState.prefix(2))
     }
 
     // MARK: The connection

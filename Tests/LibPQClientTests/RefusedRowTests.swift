@@ -71,7 +71,7 @@ extension RealServerTests {
         @Test
         func valueThatItsTypeDoesNotHave() throws {
             let table = try TestTable("bad_json", definition: "(n int8, t jsonb)")
-            let error = try refusal(of: table.part([(1, "\u{1}{}"), (2, "\u{1}{"), (3, "\u{1}{}")]))
+            let error = try refusal(of: table.part([(1, "\u{1}{}"), (2, "\u{1}{"), (3, "\u{1}{}")], of: .jsonb))
             #expect(error?.sqlState == "22P02")
             #expect(error?.context == "JSON data, line 1: {\nCOPY bad_json, line 2, column t")
         }

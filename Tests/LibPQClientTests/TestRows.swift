@@ -10,12 +10,17 @@ struct TestRows {
     var bounds = [0]
 
     mutating func add(_ number: Int64, _ text: String?) {
+        add(number, bytes: text.map { Array($0.utf8) })
+    }
+
+    /// A row whose second field is of whatever type.
+    mutating func add(_ number: Int64, bytes field: [UInt8]?) {
         append(UInt16(2))
         append(UInt32(8))
         append(UInt64(bitPattern: number))
-        if let text {
-            append(UInt32(text.utf8.count))
-            bytes += Array(text.utf8)
+        if let field {
+            append(UInt32(field.count))
+            bytes += field
         } else {
             append(UInt32.max)
         }
@@ -55,15 +60,19 @@ struct TestTable {
         )
     }
 
-    var layout: RowLayout {
+    var layout: RowLayout { layout(.text) }
+
+    /// The layout of rows that were encoded when column `t` was of this type.
+    func layout(_ type: ColumnType) -> RowLayout {
         RowLayout(
             stream: name.name,
             table: name,
-            columns: [RowLayout.Field(name: "n", type: .int8), RowLayout.Field(name: "t", type: .text)]
+            columns: [RowLayout.Field(name: "n", type: .int8), RowLayout.Field(name: "t", type: type)]
         )
     }
 
-    func part(_ rows: [(Int64, String?)], first: Offset = Offset(1)) -> Flush.Part {
+    func part(_ rows: [(Int64, String?)], of type: ColumnType = .text, first: Offset = Offset(1)) -> Flush.Part {
+        let layout = layout(type)
         var encoded = TestRows()
         for row in rows {
             encoded.add(row.0, row.1)
