@@ -155,6 +155,8 @@ package struct Proxy: Service {
             streams: streams,
             // When PostgreSQL is back, the first lane to find out spares the others the rest of their pauses.
             claimed: { crew.doorIsOpen(besides: $0) },
+            // If the table was changed, new rows are to be encoded for what it is now.
+            parked: { upkeep.hurry() },
             committed: { queue.progress(of: $0)?.committed ?? .none },
             undecided: { queue.undecided(of: $0) },
             horizon: { watch.horizon(of: $0) }

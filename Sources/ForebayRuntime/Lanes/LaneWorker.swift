@@ -40,6 +40,8 @@ final class LaneWorker: Sendable {
         var streams: StreamRegistry
         /// Told on a lane's thread when that lane has been claimed.
         var claimed: @Sendable (LaneKey) -> Void
+        /// Told on a lane's thread when a stream, or a layout of it, is parked.
+        var parked: @Sendable () -> Void
         /// What an earlier process left word of, by lane.
         var committed: @Sendable (LaneKey) -> Offset
         var undecided: @Sendable (LaneKey) -> Offset
@@ -209,6 +211,7 @@ private final class ClaimHerald: DeliveryObserver {
             }
         }
         journal.observe(event, of: lane)
+        if case .parked = event { surroundings.parked() }
         guard case .claimed = event else { return }
         // Before anything behind the mark is sent.
         if renewal.verified(lane) { source.mark = nil }

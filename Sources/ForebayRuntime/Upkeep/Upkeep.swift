@@ -74,7 +74,7 @@ final class Upkeep: Sendable {
         thread.withLock { $0 = started }
     }
 
-    /// There is a primary that was not there before.
+    /// There is a primary that was not there before, or a table may have been changed.
     func hurry() {
         state.broadcast { $0.calls += 1 }
     }
