@@ -21,8 +21,8 @@ struct DrillTool: ParsableCommand {
         subcommands: [
             All.self, Baseline.self, ProxyKill.self, PrimaryKillPromote.self, PrimaryHang.self, TwoWriters.self,
             Switchover.self, ReplicaKill.self, LinkCut.self, Restore.self, DiskFull.self, FsyncError.self, Poison.self,
-            BothCrash.self, Soak.self, PostgresRestart.self, Backlog.self, Parked.self, OldImage.self, Adopt.self,
-            CorruptBlock.self, Nginx.self, Opening.self, SyscallKill.self, SyscallFail.self,
+            BothCrash.self, Soak.self, PostgresRestart.self, Backlog.self, Parked.self, Retyped.self, OldImage.self,
+            Adopt.self, CorruptBlock.self, Nginx.self, Opening.self, SyscallKill.self, SyscallFail.self,
             ReplicaKillUnderRead.self, ReplicaLag.self, PromoteUnderRead.self, AllReplicasGone.self,
             IdleReaders.self,
         ]

@@ -14,6 +14,7 @@ struct DrillTests {
         ["postgres-restart", "--rounds", "3"],
         ["poison", "--events", "5000"],
         ["parked", "--events", "2000"],
+        ["retyped", "--events", "5000"],
         ["backlog", "--gib", "0.1"],
         ["primary-kill-promote", "--rounds", "2"],
         ["primary-hang", "--rounds", "1"],
