@@ -5,25 +5,27 @@ import Testing
 
 /// Method: two streams share a lane; the table of one goes away and comes back.
 struct ParkingTests {
-    private func world() -> DeliveryWorld {
+    private func world(_ breakage: SimulatedPostgres.Breakage = .gone) -> DeliveryWorld {
         let world = DeliveryWorld()
         for _ in 0..<3 {
             world.queue.append(10, stream: "orders")
             world.queue.append(10, stream: "apirequests")
         }
         world.postgres.broken = ["orders"]
+        world.postgres.breakage = breakage
         return world
     }
 
-    @Test func theOtherStreamsGoOn() {
-        let world = world()
+    @Test(arguments: SimulatedPostgres.Breakage.allCases)
+    func theOtherStreamsGoOn(breakage: SimulatedPostgres.Breakage) {
+        let world = world(breakage)
         world.drain()
         #expect(world.position == Offset(60))
         #expect(world.deadLettered(.parked).count == 30)
         #expect(world.broken() == nil)
         // One refusal, then one flush that passes them all.
         #expect(world.session.flushes.count == 2)
-        let reason = DeadLetter.Reason(sqlState: "42P01", message: "relation does not exist")
+        let reason = DeadLetter.Reason(sqlState: breakage.rawValue, message: breakage.message)
         #expect(world.log.events.contains(.parked(stream: "orders", reason)))
         #expect(world.deadLetters.letters.allSatisfy { $0.stream == "orders" && $0.reason == reason && $0.count == 10 })
     }
@@ -39,8 +41,9 @@ struct ParkingTests {
         #expect(world.deadLettered(.parked).count == 40)
     }
 
-    @Test func thenItIsTriedOnceAndParkedAgain() {
-        let world = world()
+    @Test(arguments: SimulatedPostgres.Breakage.allCases)
+    func thenItIsTriedOnceAndParkedAgain(breakage: SimulatedPostgres.Breakage) {
+        let world = world(breakage)
         world.drain()
         let refusals = world.postgres.refusals
         world.clock.now += .seconds(30)
@@ -64,8 +67,9 @@ struct ParkingTests {
         #expect(world.log.events.last == .unparked(stream: "orders"))
     }
 
-    @Test func successUnparks() {
-        let world = world()
+    @Test(arguments: SimulatedPostgres.Breakage.allCases)
+    func successUnparks(breakage: SimulatedPostgres.Breakage) {
+        let world = world(breakage)
         world.drain()
         world.postgres.broken = []
         world.clock.now += .seconds(30)

@@ -74,6 +74,20 @@ package final class SimulatedPostgres {
         case arrivesLate
     }
 
+    /// What is wrong with a table that refuses every row; the raw value is the SQLSTATE.
+    package enum Breakage: String, Hashable, Sendable, CaseIterable {
+        case gone = "42P01"
+        /// A column has another type than rows were encoded for.
+        case retyped = "42804"
+
+        package var message: String {
+            switch self {
+            case .gone: "relation does not exist"
+            case .retyped: "a column is of another type now"
+            }
+        }
+    }
+
     /// Whether, and how, the server names the row it refuses.
     package enum Naming: Hashable, Sendable { case right, none, wrong }
 
@@ -86,8 +100,10 @@ package final class SimulatedPostgres {
     package var poison: Set<EventID> = []
     /// Rows that violate a deferred constraint, at COMMIT.
     package var deferredPoison: Set<EventID> = []
-    /// Streams whose table is gone.
+    /// Streams whose table refuses every row.
     package var broken: Set<String> = []
+    /// What is wrong with their tables.
+    package var breakage = Breakage.gone
     package var naming: () -> Naming = { .right }
     package var orphanEnd: () -> OrphanEnd = { .rollsBack }
     /// Told of each transaction that was committed, once it is.
@@ -187,7 +203,7 @@ package final class SimulatedPostgres {
             let rows = parts[index]
             rowsSent += rows.count
             if broken.contains(part.layout.stream) {
-                let error = ServerError(sqlState: "42P01", message: "relation does not exist")
+                let error = ServerError(sqlState: breakage.rawValue, message: breakage.message)
                 return DeliveryFault(phase: phase, cause: .server(error), part: index)
             }
             if !poison.isEmpty, let line = rows.firstIndex(where: { poison.contains($0.event) }) {

@@ -54,7 +54,11 @@ extension World {
             postgres.restart()
         case 1 where plan.breaksStreams:
             postgres.broken.formSymmetricDifference([StreamLayouts.names[1]])
-            history.note(.postgres, postgres.broken.isEmpty ? "the table is made again" : "a table is dropped")
+            if !postgres.broken.isEmpty { postgres.breakage = postgres.breakage == .gone ? .retyped : .gone }
+            history.note(
+                .postgres,
+                postgres.broken.isEmpty ? "the table takes rows again" : "a table takes no rows: \(postgres.breakage)"
+            )
         case 2 where plan.hasReplica: promote()
         case 3...5 where plan.hasReplica: replicate()
         default: finishOrphan()
