@@ -51,6 +51,11 @@ struct StatementTraitsTests {
         arguments: [
             ("SET ROLE x", StatementTraits([.settings, .pins])), ("RESET ROLE", [.settings, .pins]),
             ("SET SESSION AUTHORIZATION x", [.settings, .pins]), ("SET app.tenant = '7'", [.settings, .pins]),
+            ("SET \"app.tenant\" = '7'", [.settings, .pins]), ("SET \"app\".\"tenant\" = '7'", [.settings, .pins]),
+            ("SET app . tenant = '7'", [.settings, .pins]), ("SET app/* a */.\"b\" TO c", [.settings, .pins]),
+            ("SET U&\"app!002Etenant\" UESCAPE '!' = '7'", [.settings, .pins]),
+            ("RESET \"app\".tenant", [.settings, .pins]), ("SET work_mem = 1.5", .settings),
+            ("SELECT U&\"set\\005Fconfig\"('a', 'b', false)", .pins), ("SELECT t.a, u & \"t\".b FROM \"s\".t", []),
             ("DISCARD ALL", [.settings, .deallocates]), ("DEALLOCATE ALL", .deallocates),
             ("SET default_transaction_read_only = off", [.settings, .writes]),
             ("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE", [.settings, .writes]),

@@ -170,6 +170,8 @@ extension ClientConnection {
             }
             values[name.lowercased()] = value
         }
+        // The list does not show settings of a client's own making: what was put there for it stays there.
+        if backend.settings.values.keys.contains(where: { $0.contains(".") }) { backend.isSuspect = true }
         backend.settled(on: loop.settings(values))
         // What was reset is, for this client, what its startup packet said.
         settings = loop.settings(startup.values.merging(values) { $1 })

@@ -6,6 +6,7 @@ struct SQLWords {
         case word(Range<Int>)
         /// A semicolon.
         case end
+        case dot
         /// Anything else, a run of spaces and comments aside.
         case other
     }
@@ -27,6 +28,9 @@ struct SQLWords {
             case UInt8(ascii: ";"):
                 offset += 1
                 return .end
+            case UInt8(ascii: "."):
+                offset += 1
+                return .dot
             case UInt8(ascii: "'"):
                 skipQuoted(UInt8(ascii: "'"), escapes: false)
                 return .other

@@ -23,13 +23,22 @@ struct StatementTraits: OptionSet {
         var first = Word.other
         var second: Word?
         var isFirst = true
+        // What stands right before, if that is a word.
+        var last: Word?
         while let token = lexer.next() {
             switch token {
             case .end:
                 isFirst = true
                 second = nil
+                last = nil
+            case .dot:
+                if !isFirst, second == nil { second = .other }
+                // A setting of an extension's or of the client's own making, which the list of settings need not show.
+                if first == .set || first == .reset, let last, last != .forebay { traits.formUnion(.pins) }
+                last = nil
             case .other:
                 if !isFirst, second == nil { second = .other }
+                last = nil
             case .word(let range):
                 let word = Word(UnsafeRawBufferPointer(rebasing: text[range]))
                 if isFirst {
@@ -40,10 +49,12 @@ struct StatementTraits: OptionSet {
                 }
                 let isSecond = second == nil
                 if isSecond { second = word }
+                last = word
                 traits.formUnion(Self.of(word, after: first, isSecond: isSecond))
-                // A setting of an extension's or of the client's own making, which the list of settings need not show.
-                let isQualified = range.upperBound < text.count && text[range.upperBound] == UInt8(ascii: ".")
-                if isQualified, first == .set || first == .reset, word != .forebay { traits.formUnion(.pins) }
+                // The same in quotes; and a name in escapes may be any.
+                let isOfSetting = first == .set || first == .reset
+                if isOfSetting, text[range].contains(UInt8(ascii: ".")) { traits.formUnion(.pins) }
+                if Self.beginsEscapedName(range, of: text) { traits.formUnion(.pins) }
                 // These end with the transaction.
                 let isPassing = word == .local || word == .transaction || word == .constraints
                 if first == .set, isSecond, !isPassing { traits.formUnion(.settings) }
@@ -54,6 +65,12 @@ struct StatementTraits: OptionSet {
 
     init(rawValue: UInt8) {
         self.rawValue = rawValue
+    }
+
+    /// Whether a word is the U of `U&"…"`.
+    private static func beginsEscapedName(_ word: Range<Int>, of text: UnsafeRawBufferPointer) -> Bool {
+        word.count == 1 && text[word.lowerBound] | 0x20 == UInt8(ascii: "u") && word.upperBound + 1 < text.count
+            && text[word.upperBound] == UInt8(ascii: "&") && text[word.upperBound + 1] == UInt8(ascii: "\"")
     }
 
     private static func of(first word: Word) -> StatementTraits {
