@@ -8,7 +8,12 @@ import Testing
 @Suite
 struct StatementShelfTests {
     private func number(of text: String, in shelf: inout StatementShelf) -> Int {
-        shelf.statement(tail: ByteBuffer(string: text).readableBytesView, traits: []).number
+        statement(text, under: "", in: &shelf).number
+    }
+
+    private func statement(_ text: String, under reading: String?, in shelf: inout StatementShelf) -> PreparedStatement
+    {
+        shelf.statement(tail: ByteBuffer(string: text).readableBytesView, reading: reading, traits: [])
     }
 
     @Test
@@ -39,5 +44,22 @@ struct StatementShelfTests {
         #expect(number(of: text, in: &shelf) == 1)
         #expect(number(of: "b", in: &shelf) == 2)
         #expect(number(of: text, in: &shelf) == 3)
+    }
+
+    @Test
+    func equalTextsUnderOtherSettingsAreOthers() {
+        var shelf = StatementShelf(limit: 10, limitBytes: 1000)
+        let first = statement("a", under: "x", in: &shelf)
+        for (text, reading) in [("b", "x"), ("a", "y"), ("a", nil), ("a", nil)] {
+            let other = statement(text, under: reading, in: &shelf)
+            #expect(other !== first && other.number != first.number)
+        }
+        #expect(statement("a", under: "x", in: &shelf) === first)
+    }
+
+    @Test(arguments: ["x", nil])
+    func aStatementTellsWhatItWasMadeOf(reading: String?) {
+        var shelf = StatementShelf(limit: 10, limitBytes: 1000)
+        #expect(Array(statement("a\0\0\0", under: reading, in: &shelf).tail) == Array("a\0\0\0".utf8))
     }
 }

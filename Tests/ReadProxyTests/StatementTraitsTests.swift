@@ -28,12 +28,39 @@ struct StatementTraitsTests {
     }
 
     @Test(arguments: [
-        "SET search_path = public", "set session timezone to 'UTC'", "RESET ALL", "SELECT 1; SET x = 1",
-        "/* a */ SET DateStyle = ISO", "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", ";;SET x TO y",
+        "SET work_mem = '1MB'", "set session application_name to 'UTC'", "RESET work_mem", "SELECT 1; SET x = 1",
+        "/* a */ SET x = ISO", "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", ";;SET x TO y",
         "SET a = 1; SET LOCAL b = 2",
     ])
     func settings(text: String) {
         #expect(traits(text) == .settings, "\(text)")
+    }
+
+    /// Statements that are prepared behind these may be others than before.
+    @Test(arguments: [
+        "SET search_path = public", "set session timezone to 'UTC'", "RESET ALL", "SET TIME ZONE 'UTC'",
+        "/* a */ SET DateStyle = ISO", "SELECT 1; SET \"IntervalStyle\" TO iso_8601", "SET SCHEMA 'public'",
+        "SET NAMES 'LATIN1'", "RESET standard_conforming_strings", "SET XML OPTION DOCUMENT",
+    ])
+    func settingsThatStatementsAreReadUnder(text: String) {
+        #expect(traits(text) == [.settings, .reading], "\(text)")
+    }
+
+    @Test
+    func settingsOfATransactionThatStatementsAreReadUnder() {
+        #expect(traits("BEGIN; SET LOCAL TimeZone = 'UTC'") == .reading)
+        #expect(traits("SELECT timezone('UTC', now()) FROM search_path").isEmpty)
+    }
+
+    @Test
+    func whatStatementsAreReadUnder() {
+        let plain = SessionSettings(["application_name": "a", "work_mem": "1MB"])
+        #expect(plain.reading == SessionSettings([:]).reading)
+        let tokyo = SessionSettings(["application_name": "a", "timezone": "Asia/Tokyo"])
+        #expect(tokyo.reading == SessionSettings(["timezone": "Asia/Tokyo", "work_mem": "1MB"]).reading)
+        #expect(tokyo.reading != plain.reading)
+        #expect(tokyo.reading != SessionSettings(["timezone": "UTC"]).reading)
+        #expect(SessionSettings(["postgis.backend": "x"]).reading != plain.reading)
     }
 
     @Test(arguments: [

@@ -26,6 +26,7 @@ extension ClientConnection {
         unnamedIsThere = false
         unnamedIsReplaced = false
         touchesSettings = false
+        touchesReading = false
         statementsBefore = statements
         replay?.clear()
         if replay == nil { replay = ByteBuffer() }

@@ -128,6 +128,13 @@ extension ClientConnection {
     private func note(_ traits: StatementTraits) {
         if traits.contains(.pins) || traits.contains(.deallocates) { pin() }
         if traits.contains(.settings) { touchesSettings = true }
+        if traits.contains(.reading) { touchesReading = true }
+    }
+
+    /// Of the settings; nil if what is prepared now is to be nobody else's: settings are not known, or the session has its backend for itself, and may do
+    /// to its statements what it likes.
+    private var reading: String? {
+        isPinned || touchesReading || loop.configuration.pooling == .session ? nil : settings.reading
     }
 
     // MARK: Extended
@@ -178,7 +185,7 @@ extension ClientConnection {
             backend.write(message)
             return true
         }
-        let statement = loop.shelf.statement(tail: tail, traits: traits())
+        let statement = loop.shelf.statement(tail: tail, reading: reading, traits: traits())
         if statement.traits.contains(.own) { return try parseOwn(message) }
         if Self.wouldWrite(statement.traits, Self.text(of: tail)) { return refusesToWrite(message) }
         guard hasBackend(), let backend else { return false }
@@ -315,12 +322,17 @@ extension ClientConnection {
             if !unnamedIsThere, unnamed.readableBytes > 0 { sendUnnamed(to: backend) }
             return nil
         }
-        guard let statement = statements[name] else { return nil }
-        if !backend.knows(statement) {
-            backend.makeRoom()
-            backend.exchange.expect(.ownParse, statement)
-            backend.prepare(statement)
+        guard var statement = statements[name] else { return nil }
+        if backend.knows(statement) { return statement }
+        if statement.reading != reading {
+            // It becomes another one here, which those who share it don't want.
+            statement = loop.shelf.statement(tail: statement.tail, reading: reading, traits: statement.traits)
+            statements[name] = statement
+            if backend.knows(statement) { return statement }
         }
+        backend.makeRoom()
+        backend.exchange.expect(.ownParse, statement)
+        backend.prepare(statement)
         return statement
     }
 

@@ -76,6 +76,8 @@ final class ClientConnection: ChannelDuplexHandler {
     var isPinned = false
     /// The settings have to be asked for before the backend is given back.
     var touchesSettings = false
+    /// Statements are read in another way than by the settings, at least to the end of the transaction.
+    var touchesReading = false
     /// A byte of the answer went out.
     var hasAnswered = false
     var sawFatal = false

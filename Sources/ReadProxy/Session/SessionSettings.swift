@@ -14,12 +14,30 @@ final class ParameterSet {
 /// Owner: one event loop.
 final class SessionSettings {
     let values: [String: String]
+    /// Those of them on which it depends what a text stands for when it is prepared.
+    let reading: String
     /// What a backend with these settings told last; nil as long as none has taken them.
     var parameters: ParameterSet?
 
     init(_ values: [String: String]) {
         self.values = values
+        // No value has a NUL in it.
+        reading = values.filter { Self.isRead($0.key) }.sorted { $0.key < $1.key }
+            .map { "\($0.key)\0\($0.value)\0" }.joined()
     }
+
+    /// Whether a server looks at a setting when it prepares a statement: at how the text is to be taken apart, what a constant without a type is as one
+    /// of the type that is wanted (which it is from then on), and what a name stands for. A setting of an extension's may do any of that.
+    private static func isRead(_ name: String) -> Bool { name.contains(".") || read.contains(name) }
+
+    static let read: Set<String> = [
+        // The text.
+        "client_encoding", "standard_conforming_strings", "backslash_quote", "transform_null_equals",
+        // Constants.
+        "timezone", "timezone_abbreviations", "datestyle", "intervalstyle", "lc_monetary", "array_nulls", "xmloption",
+        // Names.
+        "search_path",
+    ]
 
     /// Statements that make these out of other settings, in one simple query: all take effect, or none.
     func statements(from other: SessionSettings) -> String {

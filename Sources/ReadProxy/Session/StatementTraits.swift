@@ -12,6 +12,8 @@ struct StatementTraits: OptionSet {
     static let deallocates = StatementTraits(rawValue: 8)
     /// Names a setting or a view of Forebay's own.
     static let own = StatementTraits(rawValue: 16)
+    /// Statements may be read in another way afterwards, if only to the end of the transaction.
+    static let reading = StatementTraits(rawValue: 32)
 
     /// Looks at the words of a text of one or more statements, in any encoding that keeps ASCII.
     ///
@@ -55,6 +57,7 @@ struct StatementTraits: OptionSet {
                 let isOfSetting = first == .set || first == .reset
                 if isOfSetting, text[range].contains(UInt8(ascii: ".")) { traits.formUnion(.pins) }
                 if Self.beginsEscapedName(range, of: text) { traits.formUnion(.pins) }
+                if isOfSetting, Self.isRead(text[range]) { traits.formUnion(.reading) }
                 // These end with the transaction.
                 let isPassing = word == .local || word == .transaction || word == .constraints
                 if first == .set, isSecond, !isPassing { traits.formUnion(.settings) }
@@ -72,6 +75,15 @@ struct StatementTraits: OptionSet {
         word.count == 1 && text[word.lowerBound] | 0x20 == UInt8(ascii: "u") && word.upperBound + 1 < text.count
             && text[word.upperBound] == UInt8(ascii: "&") && text[word.upperBound + 1] == UInt8(ascii: "\"")
     }
+
+    /// Whether a word of a SET or RESET is a setting that counts when a statement is prepared, or stands for one in a form of its own.
+    private static func isRead(_ word: Slice<UnsafeRawBufferPointer>) -> Bool {
+        let name = String(decoding: word, as: UTF8.self).lowercased()
+        return forms.contains(name) || SessionSettings.read.contains(name)
+    }
+
+    /// SET TIME ZONE, SET SCHEMA, SET NAMES, SET XML OPTION, RESET ALL.
+    private static let forms: Set<String> = ["time", "schema", "names", "xml", "all"]
 
     private static func of(first word: Word) -> StatementTraits {
         switch word {

@@ -8,6 +8,24 @@ import ProvingGround
 import Testing
 
 extension ReadPortTests {
+    private static let zones = ["UTC", "Asia/Tokyo", "America/New_York"]
+
+    private func zoned(_ zone: String, at port: Int? = nil) throws -> WireClient {
+        let client = try WireClient(port: port ?? yard.readPort)
+        try client.login(user: "apm_reader", password: password, [.init("TimeZone", zone)])
+        return client
+    }
+
+    private func prepare(_ text: String, as name: String = "s", by client: WireClient) throws {
+        try client.send(.parse(.init(name: name, query: Array(text.utf8))), .sync)
+        _ = try WireClient.rows(of: try client.untilReady())
+    }
+
+    private func rows(of name: String = "s", by client: WireClient) throws -> [[String?]] {
+        try client.send(.bind(.init(statement: name)), .execute(portal: "", rows: 0), .sync)
+        return try WireClient.rows(of: try client.untilReady())
+    }
+
     // MARK: Settings
 
     /// The list of settings does not show those with a dot.
@@ -34,5 +52,71 @@ extension ReadPortTests {
             #expect(try client().query("SELECT current_setting('leftovers.house', true)") != [["7"]])
         }
         #expect(try owner.query("SELECT current_setting('leftovers.house')") == [["7"]])
+    }
+
+    // MARK: Statements that were read under other settings
+
+    private static let midnights = [
+        "UTC": "1717200000", "Asia/Tokyo": "1717167600", "America/New_York": "1717214400",
+    ]
+
+    /// A time without a zone becomes a constant when its statement is prepared.
+    private func midnight(_ mark: String) -> String {
+        "SELECT extract(epoch FROM timestamptz '2024-06-01 00:00')::bigint, '\(mark)'"
+    }
+
+    @Test
+    func aStatementIsNotSharedAcrossWhatItWasReadUnder() throws {
+        for round in 0..<5 {
+            let text = midnight("shared-\(round)")
+            for zone in Self.zones.shuffled() {
+                let client = try zoned(zone)
+                try prepare(text, by: client)
+                #expect(try rows(by: client) == [[Self.midnights[zone], "shared-\(round)"]], "\(zone)")
+            }
+        }
+    }
+
+    @Test(arguments: [
+        "SET LOCAL TimeZone = 'Asia/Tokyo'", "SET TimeZone = 'Asia/Tokyo'", "/* a */ SET LOCAL TIME ZONE 'Asia/Tokyo'",
+    ])
+    func aSettingWithinATransactionSpoilsNoStatement(setting: String) throws {
+        for round in 0..<5 {
+            let mark = "\(setting.utf8.count)-\(round)"
+            let first = try zoned("UTC")
+            // Read in Tokyo's zone by Parse, and by Bind on a connection that does not know it.
+            try prepare(midnight("\(mark)-bound"), as: "bound", by: first)
+            _ = try first.query("BEGIN")
+            _ = try first.query(setting)
+            try prepare(midnight("\(mark)-parsed"), as: "parsed", by: first)
+            _ = try? rows(of: "bound", by: first)
+            _ = try? rows(of: "parsed", by: first)
+            _ = try first.query("ROLLBACK")
+            for name in ["parsed", "bound"] {
+                for _ in 0..<5 {
+                    let other = try zoned("UTC")
+                    try prepare(midnight("\(mark)-\(name)"), by: other)
+                    #expect(try rows(by: other) == [[Self.midnights["UTC"], "\(mark)-\(name)"]])
+                }
+            }
+        }
+    }
+
+    /// A statement that is older than its client's settings is prepared where it is not known yet; that one is not what others ask for.
+    @Test
+    func aStatementOlderThanItsClientsSettingsSpoilsNoOther() throws {
+        let clients = try (0..<12).map { _ in try zoned("UTC") }
+        for (number, client) in clients.enumerated() { try prepare(midnight("old-\(number)"), by: client) }
+        for client in clients { _ = try client.query("SET TimeZone = 'Asia/Tokyo'") }
+        for _ in 0..<3 {
+            for client in clients.shuffled() { _ = try rows(by: client) }
+        }
+        for _ in 0..<3 {
+            for number in clients.indices.shuffled() {
+                let other = try zoned("UTC")
+                try prepare(midnight("old-\(number)"), by: other)
+                #expect(try rows(by: other) == [[Self.midnights["UTC"], "old-\(number)"]])
+            }
+        }
     }
 }
