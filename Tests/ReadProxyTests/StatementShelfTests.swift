@@ -62,4 +62,21 @@ struct StatementShelfTests {
         var shelf = StatementShelf(limit: 10, limitBytes: 1000)
         #expect(Array(statement("a\0\0\0", under: reading, in: &shelf).tail) == Array("a\0\0\0".utf8))
     }
+
+    @Test
+    func whatIsForgottenIsMadeAnewAndTakesNoRoom() {
+        var shelf = StatementShelf(limit: 10, limitBytes: 10)
+        let first = statement("a", under: "x", in: &shelf)
+        let other = statement("b", under: "x", in: &shelf)
+        shelf.forget(first)
+        let second = statement("a", under: "x", in: &shelf)
+        #expect(second.number > other.number)
+        // It is another one by now.
+        shelf.forget(first)
+        shelf.forget(statement("a", under: nil, in: &shelf))
+        #expect(statement("a", under: "x", in: &shelf) === second)
+        // Three bytes each: three have room.
+        for _ in 0..<10 { shelf.forget(statement("c", under: "x", in: &shelf)) }
+        #expect(statement("b", under: "x", in: &shelf) === other)
+    }
 }

@@ -49,6 +49,8 @@ package struct Report: Hashable, Sendable, Error {
     package var code: String { first("C") ?? "" }
     package var message: String { first("M") ?? "" }
     package var hint: String? { first("H") }
+    /// Where the server found it: a function of its source, the same in every language.
+    package var routine: String? { first("R") }
     package var isFatal: Bool { severity == "FATAL" || severity == "PANIC" }
 }
 

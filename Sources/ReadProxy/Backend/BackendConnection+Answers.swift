@@ -76,6 +76,7 @@ extension BackendConnection {
             case .error(let range):
                 let report = report(range, BackendTag.error, of: buffer)
                 if report.isFatal { lastReport = report }
+                if let failed = exchange.skipped.first { doubt(failed, report) }
                 for skipped in exchange.skipped { undo(skipped, client) }
                 guard let client else {
                     return lose(report)
@@ -134,6 +135,16 @@ extension BackendConnection {
             if report.isFatal { lastReport = report }
         default: break
         }
+    }
+
+    /// A statement of ours that the server has not any more, or can't carry out any more since a table in it is another one than when it was prepared.
+    /// Its number is not used again, since the server may still have it; and there are the other statements of this connection.
+    private func doubt(_ failed: Exchange.Expected, _ report: Report) {
+        guard failed.kind == .bind || failed.kind == .describe, let statement = failed.statement,
+            report.code == "26000" || (report.code == "0A000" && report.routine == "RevalidateCachedQuery")
+        else { return }
+        loop.shelf.forget(statement)
+        isSuspect = true
     }
 
     /// A Parse that did not come about.

@@ -40,7 +40,7 @@ final class BackendConnection: ChannelDuplexHandler {
     var parameters: ParameterSet
     private(set) var settings: SessionSettings
     private(set) var cancelKey: CancelKey?
-    /// A cancel request was sent: it may still hit whatever runs next.
+    /// Not to be used again when the lease ends: a cancel request may still hit whatever runs next, or something of the session is not as the book says.
     var isSuspect = false
     /// What the server said before it went.
     var lastReport: Report?

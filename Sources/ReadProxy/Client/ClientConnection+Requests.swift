@@ -253,7 +253,7 @@ extension ClientConnection {
         } else if names[1].isEmpty {
             note(unnamedTraits)
         }
-        backend.exchange.expect(.bind)
+        backend.exchange.expect(.bind, statement)
         if names[1].isEmpty, unnamedIsThere {
             backend.write(message)
             return true
@@ -288,7 +288,7 @@ extension ClientConnection {
         guard hasBackend(), let backend else { return false }
         remember(message)
         let statement = statement(named: name, on: backend)
-        backend.exchange.expect(.describe)
+        backend.exchange.expect(.describe, statement)
         if name.isEmpty, unnamedIsThere {
             backend.write(message)
         } else {

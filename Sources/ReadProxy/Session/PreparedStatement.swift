@@ -84,4 +84,13 @@ struct StatementShelf {
         statements[key] = statement
         return statement
     }
+
+    /// From here on the text is another statement, with another number.
+    mutating func forget(_ statement: PreparedStatement) {
+        guard let reading = statement.reading else { return }
+        let key = Key(tail: Array(statement.tail), reading: reading)
+        guard statements[key] === statement else { return }
+        statements[key] = nil
+        bytes -= key.bytes
+    }
 }

@@ -119,4 +119,119 @@ extension ReadPortTests {
             }
         }
     }
+
+    // MARK: Statements that are out of date
+
+    private func makeTable(_ name: String) throws {
+        try yard.query("CREATE TABLE \(name) (a int); INSERT INTO \(name) VALUES (1)")
+        try yard.query("GRANT SELECT ON \(name) TO apm_reader")
+        try waitForColumns(1, of: name)
+    }
+
+    private func waitForColumns(_ count: Int, of name: String) throws {
+        try waitUntil("every node shows the table", within: 30) {
+            try yard.cluster.nodes.filter { $0.process != nil }.allSatisfy { node in
+                try node.execute(
+                    "SELECT count(*) FROM information_schema.columns WHERE table_name = '\(name)'",
+                    database: Yard.database
+                ) == "\(count)"
+            }
+        }
+    }
+
+    /// What a driver does when a statement's result is another one than it was.
+    private func prepareAnew(_ text: String, by client: WireClient) throws -> [[String?]] {
+        let report = #expect(throws: Report.self) { try rows(by: client) }
+        #expect(report?.code == "0A000")
+        try client.send(.close(.statement, name: "s"), .sync)
+        _ = try client.untilReady()
+        try prepare(text, by: client)
+        return try rows(by: client)
+    }
+
+    @Test
+    func aStatementWhoseTableHasChangedCanBePreparedAnew() throws {
+        try makeTable("leftovers_open")
+        let text = "SELECT * FROM leftovers_open"
+        let client = try client()
+        try prepare(text, by: client)
+        // Wherever it goes.
+        for _ in 0..<20 { #expect(try rows(by: client) == [["1"]]) }
+        try yard.query("ALTER TABLE leftovers_open ADD COLUMN b int")
+        try waitForColumns(2, of: "leftovers_open")
+        #expect(try prepareAnew(text, by: client) == [["1", nil]])
+        for _ in 0..<20 {
+            let other = try self.client()
+            try prepare(text, by: other)
+            #expect(try rows(by: other) == [["1", nil]])
+        }
+    }
+
+    // MARK: A session that keeps its connection
+
+    /// A second proxy in front of the same nodes, whose sessions keep their connection.
+    private func withKeptSessions(_ body: (Int) throws -> Void) throws {
+        let port = try LoopbackPort.free()
+        let directory = "\(yard.directory)/kept-\(port)"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        var text = try String(contentsOfFile: yard.configuration, encoding: .utf8)
+        text = text.replacing(
+            "\"127.0.0.1:\(yard.readPort)\"]",
+            with: "\"127.0.0.1:\(port)\"], pool: session"
+        )
+        for other in [yard.httpPort, yard.tcpPort, yard.opsPort] {
+            text = text.replacing(":\(other)\"", with: ":\(try LoopbackPort.free())\"")
+        }
+        text = text.replacing("path: \(yard.queueDirectory)", with: "path: \(directory)/queue")
+        try Data(text.utf8).write(to: URL(filePath: "\(directory)/forebay.yaml"))
+        let proxy = try ChildProcess(
+            "\(yard.programs)/forebay",
+            ["serve", "--config", "\(directory)/forebay.yaml"],
+            name: "forebay with kept sessions",
+            log: "\(directory)/forebay.log"
+        )
+        defer { proxy.crash() }
+        try waitUntil("the second proxy lets clients in", within: 60) {
+            guard let client = try? WireClient(port: port) else { return false }
+            return (try? client.login(user: "apm_reader", password: password)) != nil
+        }
+        try body(port)
+    }
+
+    @Test(arguments: ["DISCARD ALL", "DEALLOCATE ALL"])
+    func aPinnedSessionPreparesAnewWhatItHasGivenUp(text: String) throws {
+        let client = try client()
+        _ = try client.query("SELECT set_config('leftovers.pin', '1', false)")
+        try giveUpAndPrepareAnew(text, by: client)
+    }
+
+    private func giveUpAndPrepareAnew(_ text: String, by client: WireClient) throws {
+        for _ in 0..<3 {
+            try prepare("SELECT 'given up'", by: client)
+            #expect(try rows(by: client) == [["given up"]])
+            _ = try client.query(text)
+            let report = #expect(throws: Report.self) { try rows(by: client) }
+            #expect(report?.code == "26000")
+            try prepare("SELECT 'given up'", by: client)
+            #expect(try rows(by: client) == [["given up"]])
+        }
+    }
+
+    @Test
+    func aKeptSessionKeepsToItsBook() throws {
+        try withKeptSessions { port in
+            let client = try zoned("UTC", at: port)
+            for text in ["DISCARD ALL", "DEALLOCATE ALL", "DEALLOCATE ALL; SELECT 1"] {
+                try giveUpAndPrepareAnew(text, by: client)
+            }
+            try makeTable("leftovers_kept")
+            let text = "SELECT * FROM leftovers_kept"
+            let second = try zoned("UTC", at: port)
+            try prepare(text, by: second)
+            #expect(try rows(by: second) == [["1"]])
+            try yard.query("ALTER TABLE leftovers_kept ADD COLUMN b int")
+            try waitForColumns(2, of: "leftovers_kept")
+            #expect(try prepareAnew(text, by: second) == [["1", nil]])
+        }
+    }
 }
