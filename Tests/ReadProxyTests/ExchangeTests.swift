@@ -153,6 +153,21 @@ struct ExchangeTests {
         #expect(walk.exchange.isSettled)
     }
 
+    /// A time limit that ends while the client says nothing: what it says next is skipped.
+    @Test
+    func anErrorBetweenMessagesSkipsToTheSync() throws {
+        var walk = Walk()
+        for kind in [Exchange.Kind.parse, .describe] { walk.exchange.expect(kind) }
+        try walk.take(Self.bytes(.parseComplete, .noData))
+        #expect(!walk.exchange.skipsToSync)
+        try walk.take(Self.bytes(.error(Report(.error, "57014", "no"))))
+        #expect(walk.events == ["error"])
+        #expect(walk.exchange.skipsToSync && !walk.exchange.isSettled)
+        walk.exchange.expect(.sync)
+        try walk.take(Self.bytes(.readyForQuery(.idle)))
+        #expect(walk.exchange.isSettled)
+    }
+
     /// Behind a simple query comes a ReadyForQuery, whatever it came to.
     @Test
     func anErrorOfASimpleQuerySkipsNothing() throws {

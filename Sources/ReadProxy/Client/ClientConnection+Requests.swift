@@ -25,6 +25,10 @@ extension ClientConnection {
             if backend.exchange.count >= Self.mostOwed { return hasItsTurn() }
         }
         do {
+            // A server that finds something in them reads nothing more up to a Sync, in the midst of whatever comes next.
+            if tag == FrontendTag.flush || tag == FrontendTag.sync, message.readableBytes != MessageHeader.bytes {
+                throw WireFault.trailing(tag: tag, bytes: message.readableBytes - MessageHeader.bytes)
+            }
             switch tag {
             case FrontendTag.query: return try query(message)
             case FrontendTag.parse: return try parse(message)

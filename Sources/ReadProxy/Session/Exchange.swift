@@ -179,7 +179,13 @@ struct Exchange {
         case BackendTag.error:
             skipped.removeAll(keepingCapacity: true)
             if next == .ownQuery { return .own(tag: tag, body) }
-            if let kind = next, kind != .query, kind != .sync {
+            guard let kind = next else {
+                // Within a batch, between messages: a limit of time has ended. Anywhere else the server has no reason to say that, and what it does next
+                // is not known.
+                skipsToSync = true
+                return .error(body)
+            }
+            if kind != .query, kind != .sync {
                 // Simple queries too.
                 while let kind = next, kind != .sync { skipped.append(pop()) }
                 skipsToSync = isEmpty

@@ -234,4 +234,21 @@ extension ReadPortTests {
             #expect(try prepareAnew(text, by: second) == [["1", nil]])
         }
     }
+
+    // MARK: Messages out of step
+
+    /// A server reads nothing behind a Flush that is none, up to a Sync.
+    @Test(arguments: [FrontendTag.flush, FrontendTag.sync])
+    func aFlushThatIsNoneLeavesNobodyWaiting(tag: UInt8) throws {
+        for _ in 0..<10 {
+            let client = try client()
+            var writer = WireWriter()
+            FrontendMessage.query(Array("SELECT 1".utf8)).encode(into: &writer)
+            try client.send(writer.bytes + [tag, 0, 0, 0, 5, 0])
+            while let message = try client.next() {
+                if case .error(let report) = message { #expect(report.isFatal && report.code == "08P01", "\(report)") }
+            }
+            #expect(try self.client().query("SELECT 2") == [["2"]])
+        }
+    }
 }
