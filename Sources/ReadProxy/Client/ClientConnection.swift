@@ -283,7 +283,8 @@ final class ClientConnection: ChannelDuplexHandler {
             }
         case .open:
             let limit = loop.configuration.idleTimeout
-            if limit > .zero, backend == nil || isPinned, case .none = pause, now - active > TimeAmount(limit),
+            // A backend that is settled is one of a session that keeps it.
+            if limit > .zero, case .none = pause, now - active > TimeAmount(limit),
                 backend?.exchange.isSettled ?? true
             {
                 end(Report(.fatal, "57P05", "terminating connection due to idle-session timeout"))

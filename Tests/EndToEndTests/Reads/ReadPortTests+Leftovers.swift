@@ -177,7 +177,7 @@ extension ReadPortTests {
         var text = try String(contentsOfFile: yard.configuration, encoding: .utf8)
         text = text.replacing(
             "\"127.0.0.1:\(yard.readPort)\"]",
-            with: "\"127.0.0.1:\(port)\"], pool: session"
+            with: "\"127.0.0.1:\(port)\"], pool: session, idle_timeout: 2s"
         )
         for other in [yard.httpPort, yard.tcpPort, yard.opsPort] {
             text = text.replacing(":\(other)\"", with: ":\(try LoopbackPort.free())\"")
@@ -232,6 +232,18 @@ extension ReadPortTests {
             try yard.query("ALTER TABLE leftovers_kept ADD COLUMN b int")
             try waitForColumns(2, of: "leftovers_kept")
             #expect(try prepareAnew(text, by: second) == [["1", nil]])
+        }
+    }
+
+    @Test
+    func aKeptSessionThatDoesNothingIsSentAway() throws {
+        try withKeptSessions { port in
+            let (idle, busy) = (try zoned("UTC", at: port), try zoned("UTC", at: port))
+            _ = try idle.query("SELECT 1")
+            _ = try busy.query("BEGIN")
+            let report = #expect(throws: Report.self) { try idle.untilReady() }
+            #expect(report?.code == "57P05")
+            #expect(try busy.query("SELECT 1") == [["1"]])
         }
     }
 
