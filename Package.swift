@@ -184,7 +184,7 @@ let package = Package(
             "ForebayRuntimeTests",
             [
                 "ForebayRuntime", "DurableQueue", "SegmentedLog", "LibPQClient", "Delivery", "Topology",
-                "IngestFormats", "PostgresWire", "ReadProxy", "Records", log,
+                "IngestFormats", "IngestServer", "PostgresWire", "ReadProxy", "Records", log,
             ]
         ),
         tests("AgentKitTests", ["AgentKit", "Records", nioCore, nioPosix]),

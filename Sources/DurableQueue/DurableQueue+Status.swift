@@ -41,6 +41,15 @@ extension DurableQueue {
     /// Whether some lane takes requests. Cheap.
     package var isAccepting: Bool { writers.contains(where: \.takesRequests) }
 
+    /// The lane of that number, taken modulo the lanes; the next that takes requests, if that one does not and another does. Cheap.
+    package func lane(from number: Int) -> LaneID {
+        let first = number % writers.count
+        for index in first..<first + writers.count where writers[index % writers.count].takesRequests {
+            return LaneID(UInt16(index % writers.count))
+        }
+        return LaneID(UInt16(first))
+    }
+
     /// The budget, or the file system, has no room for a further segment: then age and bytes of retention yield.
     package var isPressed: Bool { !hasRoomForSegment || writers.contains(where: \.isFull) }
 

@@ -68,7 +68,7 @@ extension IngestBackend {
 package enum LaneChoice: Hashable, Sendable {
     /// The hash of the order key that the agent named: equal keys keep their order.
     case ordered(UInt64)
-    /// Any lane; the number is taken modulo the lanes, so that equal numbers go together.
+    /// Any lane; the number is taken modulo the lanes, so that equal numbers go together. While that lane takes nothing, another.
     case any(Int)
     /// Any lane that keeps the order within the connection; see ``lane(of:)``.
     case connection(number: UInt64, loop: Int, loops: Int)

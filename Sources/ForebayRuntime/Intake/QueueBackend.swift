@@ -64,9 +64,14 @@ final class QueueBackend: IngestBackend, Sendable {
     }
 
     func append(_ batch: RowBatch, lane: LaneChoice, keyed: KeyedRequest?, sink: any AppendSink, token: UInt64) {
+        let chosen =
+            switch lane {
+            case .any(let number): queue.lane(from: number)
+            case .ordered, .connection: LaneID(UInt16(lane.lane(of: queue.laneCount)))
+            }
         queue.append(
             batch,
-            lane: LaneID(UInt16(lane.lane(of: queue.laneCount))),
+            lane: chosen,
             keyed: keyed,
             sink: sink,
             token: token,
