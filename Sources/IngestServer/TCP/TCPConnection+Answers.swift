@@ -58,7 +58,7 @@ extension TCPConnection {
     /// Asks the queue again: hands over what it refused, or goes on reading where the sender was told to send again.
     private func retry() {
         guard case .refusal(let delay) = pause, !isRemoved else { return }
-        guard loop.backend.intake == .accepting, retried.isEmpty else {
+        guard mayRetry, retried.isEmpty else {
             let longer = min(delay * 2, .seconds(1))
             pause = .refusal(delay: longer)
             return scheduleRetry(in: longer)
@@ -75,6 +75,14 @@ extension TCPConnection {
             for sequence in again { append(sequence) }
             pause = .refusal(delay: min(delay * 2, .seconds(1)))
             scheduleRetry(in: min(delay * 2, .seconds(1)))
+        }
+    }
+
+    /// At a shutdown senders are told that nothing is taken, but what was read before still is.
+    private var mayRetry: Bool {
+        switch loop.backend.intake {
+        case .accepting, .closing: true
+        case .full, .failed: false
         }
     }
 

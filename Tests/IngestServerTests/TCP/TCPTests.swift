@@ -375,4 +375,21 @@ import Testing
             #expect(running.backend.appended.count == 2)
         }
     }
+
+    @Test func aShutdownHandsOverAgainWhatTheQueueRefuses() async throws {
+        try await RunningServer.run { running in
+            running.backend.hold()
+            let client = try running.tcp()
+            try client.send("{\"id\":1}\n")
+            await running.backend.waitForHeld(1)
+            running.backend.script(.overloaded)
+            // As the proxy does: whoever asks is told that it closes, long before the queue takes nothing more.
+            running.backend.intakeNow = .closing
+            async let end: Void = running.server.shutdown(grace: .seconds(10))
+            running.backend.releaseAll()
+            await end
+            #expect(running.server.instruments.eventsAccepted.value == 1)
+            #expect(running.backend.appended.count == 2)
+        }
+    }
 }
