@@ -56,7 +56,14 @@ struct LineGroup {
     var lines = 0
     var bytes = 0
     /// What is wrong with the first bad line; then none of the group is stored.
-    var fault: (line: Int?, reason: String)?
+    private(set) var fault: (line: Int?, reason: String)?
 
     var isComplete: Bool { lines == count }
+
+    /// None of the lines will be stored, so the memory of their rows goes back now, not once all have come.
+    mutating func refuse(_ reason: String, line: Int? = nil) {
+        guard fault == nil else { return }
+        fault = (line, reason)
+        batch = LineBatch(rows: RowBatch(layouts: batch.rows.layouts, capacity: 64), received: batch.received)
+    }
 }

@@ -46,6 +46,9 @@ extension TCPConnection {
         case nil:
             break
         }
+        // What the queue holds up is not the sender's time.
+        unfinishedSince = nil
+        isStalled = true
         let delay = TimeAmount.milliseconds(50)
         pause = .refusal(delay: delay)
         scheduleRetry(in: delay)

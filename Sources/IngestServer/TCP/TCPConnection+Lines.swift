@@ -18,14 +18,21 @@ extension TCPConnection {
         let consumed = bytes.withUnsafeReadableBytes { takeLines($0, now) }
         loop.instruments.linesReceived.add(lineCount - linesBefore)
         bytes.moveReaderIndex(forwardBy: consumed)
-        let isWithinLine = framer.isWithinLine(unread: bytes.readableBytes)
+        noteTime(consumed: consumed, unread: bytes.readableBytes, now)
         if link.inputEnded, mayRead {
             bytes.moveReaderIndex(forwardBy: bytes.readableBytes)
             endSession(reason: "The connection ended.", retry: true, now)
         }
-        lineSince = isWithinLine && mayRead ? lineSince ?? now : nil
         if !mayRead { isStalled = true }
         submitBatch()
+    }
+
+    private func noteTime(consumed: Int, unread: Int, _ now: NIODeadline) {
+        if !mayRead || !isUnfinished(unread: unread) {
+            unfinishedSince = nil
+        } else {
+            unfinishedSince = unfinishedSince ?? now
+        }
     }
 
     private func takeLines(_ bytes: UnsafeRawBufferPointer, _ now: NIODeadline) -> Int {
@@ -154,13 +161,13 @@ extension TCPConnection {
             count: count,
             batch: LineBatch(rows: RowBatch(layouts: plan), received: now)
         )
+        unfinishedSince = nil
     }
 
     private func finishGroup() {
         guard var group, group.isComplete || group.fault != nil else { return }
         if let fault = group.fault {
             guard group.isComplete else { return }
-            group.batch.rows.removeAll()
             group.batch.replaceMarks(
                 with: .refusedGroup(lines: group.count, line: fault.line, reason: fault.reason, retry: false)
             )
@@ -168,6 +175,7 @@ extension TCPConnection {
             group.batch.keyed = KeyedRequest(key: group.key, bodyDigest: group.digest.finish())
         }
         self.group = nil
+        unfinishedSince = nil
         submit(group.batch)
     }
 
@@ -213,18 +221,20 @@ extension TCPConnection {
         guard var group, let plan = group.batch.rows.layouts as? DecodePlan else { return }
         if group.fault == nil {
             if group.bytes > loop.configuration.maxBodyBytes {
-                group.fault = (
-                    nil, "the lines of the key are longer than \(loop.configuration.maxBodyBytes) bytes together"
-                )
-                group.batch.rows.removeAll()
+                group.refuse("the lines of the key are longer than \(loop.configuration.maxBodyBytes) bytes together")
             } else {
                 let report = loop.bodies.decoder(for: plan)
                     .decode(lines, format: .lines, onError: .skip, into: group.batch.rows)
                 if let fault = report.faults.first {
-                    group.fault = (lineCount - count + 1 + fault.event, Self.reason(fault))
+                    group.refuse(Self.reason(fault), line: lineCount - count + 1 + fault.event)
                     loop.instruments.eventsRefused.add(report.refused)
+                } else if group.batch.rows.byteCount > loop.configuration.maxInflatedBytes {
+                    // An event of three bytes is a row of four bytes for each column.
+                    let limit = loop.configuration.maxInflatedBytes
+                    group.refuse("the rows of the key are longer than \(limit) bytes together")
+                } else {
+                    group.batch.add(.rows(report.accepted))
                 }
-                group.batch.add(.rows(report.accepted))
             }
         }
         self.group = group
@@ -241,7 +251,7 @@ extension TCPConnection {
     private func refuseLine(_ reason: String, _ now: NIODeadline) {
         if var group {
             group.lines += 1
-            group.fault = group.fault ?? (lineCount, reason)
+            group.refuse(reason, line: lineCount)
             self.group = group
             loop.instruments.eventsRefused.add()
             return finishGroup()

@@ -66,8 +66,8 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
     var lineCount = 0
     /// There was more to take than could be taken.
     var isStalled = false
-    /// When the line that is being received began; nil while nothing is read.
-    var lineSince: NIODeadline?
+    /// When the line, or the lines of a key, that are being received began; nil while nothing is read.
+    var unfinishedSince: NIODeadline?
     /// Bytes of the budget that are held for what is unread or being collected.
     var held = 0
     /// What was read is taken whatever holds up reading: nothing more will be read.
@@ -107,6 +107,9 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
         case .over(let wanted): wanted
         }
     }
+
+    /// A line, or the lines of a key, have begun and not ended.
+    func isUnfinished(unread: Int) -> Bool { group != nil || framer.isWithinLine(unread: unread) }
 
     private var isOver: Bool {
         if case .over = session { true } else { false }
@@ -187,7 +190,7 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
         guard pause == nil, !isOver, link.isOpen, loop.budget.isExceeded else { return }
         // What was read is in memory already; only reading more has to wait.
         pause = .memory(wait: loop.waitForBudget(0, for: self), since: now)
-        lineSince = nil
+        unfinishedSince = nil
         isStalled = true
     }
 
@@ -285,24 +288,26 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
         let limits = loop.configuration
         switch pause {
         case .memory(_, let since):
-            // A line that only began would hold its memory for ever if those who hold the rest do the same.
-            guard framer.isWithinLine(unread: unread.readableBytes), now >= since + TimeAmount(limits.budgetTimeout)
-            else {
+            // What only began would hold its memory for ever if those who hold the rest do the same.
+            guard isUnfinished(unread: unread.readableBytes), now >= since + TimeAmount(limits.budgetTimeout) else {
                 return
             }
-            leaveLine()
             endLate("More is on its way than the proxy holds in memory.", now)
         case .refusal:
             break
         case nil:
-            guard mayRead, let lineSince, now >= lineSince + TimeAmount(limits.bodyTimeout) else { return }
-            endLate("The line did not end in time.", now)
+            guard mayRead, let since = unfinishedSince, now >= since + TimeAmount(limits.bodyTimeout) else { return }
+            let reason = "The lines of the key did not all come in time."
+            endLate(group == nil ? "The line did not end in time." : reason, now)
         }
     }
 
     private func endLate(_ reason: String, _ now: NIODeadline) {
         loop.instruments.connectionsTimedOut.add()
+        leaveLine()
         endSession(reason: reason, retry: true, now)
+        unread = ByteBuffer()
+        hold(0)
         writeAnswers(now)
     }
 }

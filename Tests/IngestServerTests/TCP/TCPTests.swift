@@ -214,6 +214,19 @@ import Testing
         }
     }
 
+    @Test func rowsOfAKeyThatAreTooLargeTogetherAreNotStored() async throws {
+        try await RunningServer.run(.loopback.with(\.maxInflatedBytes, 1000)) { running in
+            let client = try running.tcp()
+            let group = #"{"forebay":{"key":"k1","count":100}}"# + "\n" + String(repeating: "{\"id\":2}\n", count: 100)
+            try client.send(Self.greeting + group + "{\"id\":3}\n")
+            #expect(
+                try await client.line()
+                    == #"{"error":{"lines":100,"retry":false,"reason":"the rows of the key are longer than 1000 bytes together"}}"#
+            )
+            #expect(try await client.line() == #"{"ok":1,"receipt":"\#(Self.queue).0.1"}"#)
+        }
+    }
+
     @Test func theLinesOfAKeyThatDoNotAllComeAreNotStored() async throws {
         try await RunningServer.run { running in
             let client = try running.tcp()
