@@ -30,6 +30,9 @@ extension TCPConnection {
     private func noteTime(consumed: Int, unread: Int, _ now: NIODeadline) {
         if !mayRead || !isUnfinished(unread: unread) {
             unfinishedSince = nil
+        } else if group == nil, consumed > 0, unread > 0 {
+            // A line ended, and another began.
+            unfinishedSince = now
         } else {
             unfinishedSince = unfinishedSince ?? now
         }

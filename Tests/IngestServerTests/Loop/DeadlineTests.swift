@@ -15,6 +15,19 @@ import Testing
     private static let greeting = #"{"forebay":{"stream":"events","ack":true}}"# + "\n"
     private static let key = #"{"forebay":{"key":"k1","count":3}}"# + "\n"
 
+    @Test func aLineIsTimedFromItsOwnBeginning() throws {
+        let peer = try TimedPeer(.tcp)
+        defer { peer.end() }
+        try peer.send(Self.greeting + "{\"id\"")
+        for _ in 0..<3 {
+            peer.pass(.seconds(40))
+            try peer.send(":1}\n{\"id\"")
+        }
+        #expect(peer.answers.ranges(of: #"{"ok":1,"#).count == 3)
+        peer.pass(.seconds(61))
+        #expect(peer.answers.hasSuffix(#""reason":"The line did not end in time."}}"# + "\n"))
+    }
+
     @Test func theLinesOfAKeyThatDoNotComeInTimeGiveTheirMemoryBack() throws {
         let peer = try TimedPeer(.tcp)
         defer { peer.end() }
