@@ -304,6 +304,7 @@ final class TCPConnection: ChannelDuplexHandler, LoopConnection {
 
     private func endLate(_ reason: String, _ now: NIODeadline) {
         loop.instruments.connectionsTimedOut.add()
+        if !wantsAnswers { takeAllUnread(now) }
         leaveLine()
         endSession(reason: reason, retry: true, now)
         unread = ByteBuffer()

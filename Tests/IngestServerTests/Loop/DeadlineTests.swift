@@ -75,6 +75,21 @@ import Testing
         #expect(peer.answers.hasSuffix(#""reason":"More is on its way than the proxy holds in memory."}}"# + "\n"))
         #expect(peer.instruments.inFlightBytes.value == 0)
     }
+
+    @Test func whatWasReadIsStoredThoughMoreFindsNoMemory() throws {
+        let configuration = IngestConfiguration().with(\.inFlightBytes, 1000).with(\.tcpStream, "events")
+        let peer = try TimedPeer(.tcp, configuration.with(\.maxBatchBytes, 1))
+        defer { peer.end() }
+        peer.backend.hold()
+        // More lines than may be with the queue at a time, and a beginning of one more.
+        let lines = TCPConnection.depth * TCPConnection.runLines + 500
+        try peer.send(String(repeating: "{\"id\":1}\n", count: lines) + "{")
+        peer.pass(.seconds(11))
+        peer.backend.releaseAll()
+        peer.pass(.seconds(1))
+        #expect(peer.backend.rowCount == lines)
+        #expect(peer.instruments.inFlightBytes.value == 0)
+    }
 }
 
 /// The other end of a connection without a socket.
