@@ -19,6 +19,8 @@ final class ConnectionLink {
     private var unwritableSince: NIODeadline
     /// The last bytes were handed to the channel.
     private(set) var isFinished = false
+    /// When the last bytes are to have left, once there are no more.
+    private var finishEnd: NIODeadline?
     private var lingerEnd: NIODeadline?
     /// The peer has sent all that it will.
     private(set) var inputEnded = false
@@ -97,6 +99,7 @@ final class ConnectionLink {
     func finish(leavesInput: Bool) {
         guard let context, !isFinished else { return }
         isFinished = true
+        finishEnd = (isWritable ? loop.eventLoop.now : unwritableSince) + TimeAmount(loop.configuration.writeTimeout)
         let written = context.eventLoop.makePromise(of: Void.self)
         written.futureResult.assumeIsolated().whenComplete { _ in
             if leavesInput, !self.inputEnded { self.linger() } else { self.closeNow() }
@@ -130,7 +133,15 @@ final class ConnectionLink {
             if now >= lingerEnd { closeNow() }
             return true
         }
-        guard !isWritable, now >= unwritableSince + TimeAmount(loop.configuration.writeTimeout) else { return false }
+        if let finishEnd {
+            // A channel is writable as long as little is left to send, however long that little is left.
+            guard now >= finishEnd else { return true }
+        } else {
+            let limit = TimeAmount(loop.configuration.writeTimeout)
+            guard !isWritable, now >= unwritableSince + limit else { return false }
+        }
+        // Closing may take its time, too (TLS has a goodbye); once is enough.
+        finishEnd = .distantFuture
         loop.instruments.connectionsTimedOut.add()
         closeNow()
         return true

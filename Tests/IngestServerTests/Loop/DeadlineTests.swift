@@ -15,6 +15,25 @@ import Testing
     private static let greeting = #"{"forebay":{"stream":"events","ack":true}}"# + "\n"
     private static let key = #"{"forebay":{"key":"k1","count":3}}"# + "\n"
 
+    @Test(
+        arguments: [
+            (.http, "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+            (.tcp, #"{"forebay":{"stream":"nowhere"}}"# + "\n"),
+        ] as [(DetachedIngest.Kind, String)]
+    )
+    func theLastAnswerIsNotWaitedForForEver(_ kind: DetachedIngest.Kind, _ sent: String) throws {
+        let peer = try TimedPeer(kind)
+        defer { peer.end() }
+        peer.readsNothing = true
+        try peer.send(sent)
+        peer.pass(.seconds(29))
+        #expect(peer.isConnected)
+        peer.pass(.seconds(2))
+        #expect(!peer.isConnected)
+        #expect(peer.instruments.connections.value == 0)
+        #expect(peer.instruments.connectionsTimedOut.value == 1)
+    }
+
     @Test func aLineIsTimedFromItsOwnBeginning() throws {
         let peer = try TimedPeer(.tcp)
         defer { peer.end() }
