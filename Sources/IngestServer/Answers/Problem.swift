@@ -111,6 +111,13 @@ extension Problem {
         Problem(403, "forbidden", "Forbidden", detail: "The token may not send to stream \(quoted(stream)).")
     }
 
+    static let ofWebPage = Problem(
+        403,
+        "forbidden",
+        "Forbidden",
+        detail: "A script of a web page sent this (it has an Origin), without a token."
+    )
+
     static let timedOut = Problem(
         408,
         "request-timeout",

@@ -53,6 +53,8 @@ package struct HTTPRequestHead: Hashable, Sendable {
     package var isPersistent = true
     /// The client waits for 100 before it sends the body.
     package var expectsContinue = false
+    /// A script of a web page sends this.
+    package var hasOrigin = false
     package var contentType: ByteRange?
     package var contentEncoding: ByteRange?
     package var authorization: ByteRange?

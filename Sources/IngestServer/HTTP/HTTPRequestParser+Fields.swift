@@ -17,6 +17,7 @@ extension HTTPRequestParser {
             if HTTPCharacters.equal(name, ignoringCase: "host") { return takeHost(value, range) }
         case 6:
             if HTTPCharacters.equal(name, ignoringCase: "expect") { return takeExpectation(value) }
+            if HTTPCharacters.equal(name, ignoringCase: "origin") { draft.head.hasOrigin = true }
         case 10:
             if HTTPCharacters.equal(name, ignoringCase: "connection") { takeConnection(value) }
         case 12:

@@ -75,6 +75,8 @@ extension IngestRequest {
         case .unauthenticated: throw .unauthenticated
         case .forbidden: throw .forbidden(stream)
         }
+        // Any page that a browser on this machine shows can reach a port of loopback; none can know a token.
+        if head.hasOrigin, token == nil { throw .ofWebPage }
         guard let plan = backend.plan(for: stream) else { throw .noPlan(for: stream, backend) }
         var request = IngestRequest(plan: plan)
         if backend.remembersWrites { request.writer = identity }

@@ -47,6 +47,7 @@ extension TCPConnection {
             if case .needMore(let consumed) = step {
                 at += consumed
                 // A last line without its end is a line once no more can come.
+                if consumed > 0, !admit(rest) { break }
                 let tail = UnsafeRawBufferPointer(rebasing: bytes[at...])
                 guard link.inputEnded, let last = framer.end(tail) else { break }
                 step = last
@@ -57,7 +58,7 @@ extension TCPConnection {
             case .tooLong(let consumed):
                 decode(&run, bytes, now)
                 at += consumed
-                guard admit() else { continue }
+                guard admit(rest) else { continue }
                 lineCount += 1
                 refuseLine("the line is longer than \(loop.configuration.maxLineBytes) bytes", now)
             case .line(let range, let consumed):
@@ -73,7 +74,7 @@ extension TCPConnection {
                     takeControl(line, now)
                     continue
                 }
-                guard admit() else { continue }
+                guard admit(line) else { continue }
                 lineCount += 1
                 run.lines += 1
                 run.end = at
@@ -90,10 +91,26 @@ extension TCPConnection {
     }
 
     /// Lets the sender in who names nothing about itself; false if that won't do, and the session is over.
-    private func admit() -> Bool {
-        if case .new = session { open(ControlLine.Greeting()) }
+    ///
+    /// - Parameter line: an event's, or the beginning of one that is too long.
+    private func admit(_ line: UnsafeRawBufferPointer) -> Bool {
+        if case .new = session {
+            open(ControlLine.Greeting())
+            if Self.isRequestLine(line) {
+                // The body that a web page sends may be lines of JSON.
+                let reason = "This is an HTTP request; this port takes lines of JSON."
+                endSession(reason: reason, retry: false, loop.eventLoop.now)
+            }
+        }
         if case .open = session { return true }
         return false
+    }
+
+    /// The methods that a browser sends, or an agent that has the wrong port.
+    private static let methods = ["POST ", "PUT ", "PATCH ", "GET ", "HEAD ", "OPTIONS "].map { Array($0.utf8) }
+
+    private static func isRequestLine(_ line: UnsafeRawBufferPointer) -> Bool {
+        methods.contains { line.starts(with: $0) }
     }
 
     private func takeControl(_ line: UnsafeRawBufferPointer, _ now: NIODeadline) {
@@ -104,7 +121,8 @@ extension TCPConnection {
             case (.greeting, _):
                 throw ControlFault("stream, ack and token belong into the first line of a connection")
             case (.group(let key, let count), _):
-                guard admit(), case .open(let sender) = session else { return }
+                if case .new = session { open(ControlLine.Greeting()) }
+                guard case .open(let sender) = session else { return }
                 try beginGroup(key, count, sender, now)
             }
         } catch {

@@ -161,6 +161,22 @@ import Testing
         }
     }
 
+    /// No Content-Type, as a page can send it without asking first.
+    @Test(arguments: ["http://a.example", "null"])
+    func aWebPageNeedsAToken(_ origin: String) async throws {
+        try await RunningServer.run { running in
+            let page = try running.http()
+            try page.send(RunningServer.post(#"{"id":1}"#, fields: "Origin: \(origin)\r\n"))
+            let refusal = try await page.response()
+            #expect(refusal.status == 403)
+            #expect(refusal.body.hasPrefix(#"{"type":"urn:forebay:problem:forbidden","#))
+            #expect(running.backend.appended.isEmpty)
+            let fields = "Origin: \(origin)\r\nAuthorization: Bearer secret\r\n"
+            try page.send(RunningServer.post(#"{"id":1}"#, fields: fields))
+            #expect(try await page.response().status == 200)
+        }
+    }
+
     @Test func tokensAndStreams() async throws {
         try await RunningServer.run { running in
             running.backend.require(["secret": Identity(name: "agent")], forbidding: ["other"])

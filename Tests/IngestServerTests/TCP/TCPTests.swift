@@ -301,6 +301,24 @@ import Testing
         }
     }
 
+    /// A web page may send these to a port of loopback without asking; the line of the body would be an event.
+    @Test(arguments: [
+        "POST / HTTP/1.1\r\nHost: a\r\n\r\n{\"id\":1}\n",
+        "POST /?\(String(repeating: "x", count: 300_000)) HTTP/1.1\r\nHost: a\r\n\r\n{\"id\":1}\n",
+    ])
+    func anHTTPRequestIsNoSession(_ request: String) async throws {
+        try await RunningServer.run(.loopback.with(\.maxLineBytes, 1000)) { running in
+            let client = try running.tcp()
+            try client.send(request)
+            #expect(
+                try await client.line()
+                    == #"{"error":{"lines":0,"retry":false,"closing":true,"reason":"This is an HTTP request; this port takes lines of JSON."}}"#
+            )
+            #expect(try await client.line() == nil)
+            #expect(running.backend.appended.isEmpty)
+        }
+    }
+
     @Test func aStreamThatIsNotReadyIsToBeTriedAgain() async throws {
         try await RunningServer.run { running in
             let client = try running.tcp()
