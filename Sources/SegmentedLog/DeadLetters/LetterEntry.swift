@@ -162,7 +162,7 @@ enum LetterEntry: Hashable, Sendable {
         var ids: [LetterID] = []
         ids.reserveCapacity(Int(count))
         for _ in 0..<count {
-            guard let id = reader.read(UInt64.self) else { return nil }
+            guard let id = reader.read(UInt64.self), id > 0, id < highestID else { return nil }
             ids.append(id)
         }
         return .verdict(verdict, ids, time: time)

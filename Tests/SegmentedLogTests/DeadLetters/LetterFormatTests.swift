@@ -83,6 +83,11 @@ struct LetterFormatTests {
             writer.store(id, at: 8)
             var reader = LetterBytesReader(writer.bytes[...])
             #expect((LetterEntry.decode(&reader) != nil) == isGood, "\(id)")
+
+            writer = LetterBytesWriter()
+            LetterEntry.verdict(.discarded, [1, id], time: 0).encode(into: &writer)
+            reader = LetterBytesReader(writer.bytes[...])
+            #expect((LetterEntry.decode(&reader) != nil) == isGood, "a verdict on \(id)")
         }
         var header = header
         header.firstID = .max
