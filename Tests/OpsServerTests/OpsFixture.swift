@@ -18,11 +18,15 @@ struct OpsFixture {
 
     let port: Int
 
-    static func run(_ backend: ScriptedBackend, _ body: @Sendable (OpsFixture) async throws -> Void) async throws {
+    static func run(
+        _ backend: ScriptedBackend,
+        queries: (any QueryBackend)? = nil,
+        _ body: @Sendable (OpsFixture) async throws -> Void
+    ) async throws {
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        let server = OpsServer(port: 0, backend: backend, logger: logger) { port in
+        let server = OpsServer(port: 0, backend: backend, queries: queries, logger: logger) { port in
             continuation.yield(port)
             continuation.finish()
         }
@@ -44,9 +48,10 @@ struct OpsFixture {
         try await send(HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)"))
     }
 
-    func head(_ path: String) async throws -> Answer {
+    func head(_ path: String, headers: HTTPHeaders = [:]) async throws -> Answer {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
         request.method = .HEAD
+        request.headers = headers
         return try await send(request)
     }
 

@@ -57,7 +57,10 @@ struct QueryRoutes: Sendable {
                 limits: limits
             )
             do {
-                return Self.response(try await backend.run(order), format)
+                let result = try await backend.run(order)
+                // An answer to HEAD is sent without its body, which would have closed the result.
+                if request.method == .head { result.close() }
+                return Self.response(result, format)
             } catch {
                 throw QueryProblem(error)
             }
