@@ -5,7 +5,7 @@ import Records
 /// The TCP protocol.
 ///
 /// Input: a byte of flags (1: small limits; 2: the queue refuses at times; 4: the peer stalls at times; 8: the proxy shuts down; 16:
-/// there is no default stream), two bytes that seed the order of what happens, then what the peer sends.
+/// there is no default stream; 32: little room for the rows of a key), two bytes that seed the order of what happens, then what the peer sends.
 enum TCPTarget {
     static func run(_ bytes: UnsafeRawBufferPointer) throws(Finding) {
         var input = FuzzInput(bytes)
@@ -31,6 +31,7 @@ enum TCPTarget {
     private static func configuration(_ flags: UInt8) -> IngestConfiguration {
         var configuration = IngestConfiguration()
         configuration.tcpStream = flags & 16 == 0 ? plans[1].schema.stream : nil
+        if flags & 32 != 0 { configuration.maxInflatedBytes = 200 }
         if flags & 1 != 0 {
             configuration.maxLineBytes = 24
             configuration.maxBatchBytes = 64
