@@ -119,8 +119,12 @@ final class EmbeddedPeer {
     }
 
     private func advance() {
+        pass(.milliseconds(Int64(random.below(300))))
+    }
+
+    private func pass(_ time: TimeAmount) {
         let wasActive = channel.isActive
-        channel.embeddedEventLoop.advanceTime(by: .milliseconds(Int64(random.below(300))))
+        channel.embeddedEventLoop.advanceTime(by: time)
         if wasActive, !channel.isActive, hasDrained, !queue.isIdle { isCutOff = true }
     }
 
@@ -137,7 +141,7 @@ final class EmbeddedPeer {
                 queue.finishWaits(.reached)
                 channel.embeddedEventLoop.run()
             }
-            channel.embeddedEventLoop.advanceTime(by: .milliseconds(500))
+            pass(.milliseconds(500))
         }
         // Ends the loop's sweep, and lets pass what it has set for later: either would keep all of this in memory.
         drain()
