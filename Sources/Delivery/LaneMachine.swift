@@ -22,8 +22,8 @@ struct LaneMachine {
         /// still where it was, else to `unclaimed`.
         case refused(LedgerRow, FailedFlush)
         /// Positions are passed by order: they go to the dead-letter store first. To `claimed` when they are there; until then everything is as it was
-        /// before the order. The last offset is the horizon of the claim.
-        case skipping(LedgerRow, ClosedRange<Offset>, Offset, pausedUntil: Duration)
+        /// before the order. The horizon is the claim's.
+        case skipping(LedgerRow, ClosedRange<Offset>, horizon: Offset, pausedUntil: Duration)
         /// The lane can't go on by itself. To `unclaimed` at `retry`, to look again, or as soon as an order comes.
         case held(Hold, retry: Duration)
         /// Nothing leads on from here.
@@ -208,7 +208,7 @@ struct LaneMachine {
             let before = max(committed, marks.horizon)
             let last = max(before, Offset(firstAvailable.rawValue - 1))
             search.reset()
-            state = .skipping(ledger, position.advanced(by: 1)...last, horizon, pausedUntil: .zero)
+            state = .skipping(ledger, position.advanced(by: 1)...last, horizon: horizon, pausedUntil: .zero)
             return [.claimed(ledger, undecided: before)]
         case .goOn, .replay, .replayRest: break
         }
@@ -307,7 +307,7 @@ struct LaneMachine {
     mutating func stalled(now: Duration, random: UInt64) -> Duration {
         let pause = backoff.pause(random: random)
         if case .skipping(let ledger, let range, let horizon, _) = state {
-            state = .skipping(ledger, range, horizon, pausedUntil: now + pause)
+            state = .skipping(ledger, range, horizon: horizon, pausedUntil: now + pause)
             return pause
         }
         guard case .claimed(let ledger, var idle) = state else {

@@ -103,11 +103,7 @@ struct Adopt: ParsableCommand {
         let letters = Int(try yard.metric("forebay_dead_letters"))
         guard letters == expected else { throw YardFault("\(letters) dead letters are pending, expected \(expected)") }
         try yard.query("ALTER TABLE readings DROP CONSTRAINT rising")
-        let text = try capture(
-            "\(yard.programs)/forebay",
-            ["dlq", "retry", "--stream", "readings", "--config", yard.configuration]
-        )
-        print(text.trimmingCharacters(in: .whitespacesAndNewlines))
+        try yard.retryReadings()
         try yard.waitForDrain(within: 60)
         let rows = Int(try yard.query("SELECT count(*) FROM readings")) ?? -1
         // One that came twice would be refused by the primary key, and be a letter again.

@@ -20,8 +20,7 @@ struct CorruptBlock: ParsableCommand {
 
     func run() throws {
         var plan = Yard.Plan()
-        plan.streams += "\n  readings: { table: public.readings }"
-        plan.preparation = "CREATE TABLE readings (id bigint PRIMARY KEY, note text)"
+        plan.addReadings("id bigint PRIMARY KEY, note text")
         plan.queueExtra = "  lanes: 1"
         try options.run("corrupt-block", plan) { yard, pause in
             try yard.startProxy()

@@ -14,8 +14,7 @@ struct Parked: ParsableCommand {
 
     func run() throws {
         var plan = Yard.Plan()
-        plan.streams += "\n  readings: { table: public.readings }"
-        plan.preparation = "CREATE TABLE readings (id bigint PRIMARY KEY, level int)"
+        plan.addReadings("id bigint PRIMARY KEY, level int")
         try options.run("parked (\(events) events)", plan) { yard, _ in
             try yard.startProxy()
             try yard.waitForStreams()
@@ -35,16 +34,8 @@ struct Parked: ParsableCommand {
             let report = try fleet.count()
             try expectLetters(yard, parked: events)
             try yard.query("ALTER TABLE readings_away RENAME TO readings")
-            let retry = try capture(
-                "\(yard.programs)/forebay",
-                ["dlq", "retry", "--stream", "readings", "--config", yard.configuration]
-            )
-            print(retry.trimmingCharacters(in: .whitespacesAndNewlines))
-            try waitUntil("the rows are in PostgreSQL", within: 120) {
-                let rows = Int(try yard.query("SELECT count(*) FROM readings"))
-                if rows != events { usleep(200_000) }
-                return rows == events
-            }
+            try yard.retryReadings()
+            try yard.waitForReadings(events)
             try expectLetters(yard, parked: 0)
             try waitUntil("the books balance", within: 60) { try yard.metric("forebay_conservation_difference") == 0 }
             print("set aside \(events), retried and in PostgreSQL \(events), each once (its id is the primary key)")

@@ -16,8 +16,7 @@ struct Poison: ParsableCommand {
 
     func run() throws {
         var plan = Yard.Plan()
-        plan.streams += "\n  readings: { table: public.readings }"
-        plan.preparation = "CREATE TABLE readings (id bigint PRIMARY KEY, level int CHECK (level >= 0))"
+        plan.addReadings("id bigint PRIMARY KEY, level int CHECK (level >= 0)")
         try options.run("poison (1 in \(every) of \(events))", plan) { yard, _ in
             try yard.startProxy()
             try yard.waitForStreams()

@@ -18,8 +18,7 @@ struct Retyped: ParsableCommand {
 
     func run() throws {
         var plan = Yard.Plan()
-        plan.streams += "\n  readings: { table: public.readings }"
-        plan.preparation = "CREATE TABLE readings (id bigint PRIMARY KEY, level int)"
+        plan.addReadings("id bigint PRIMARY KEY, level int")
         try options.run("retyped (\(events) events)", plan) { yard, _ in
             try yard.startProxy()
             try yard.waitForStreams()
@@ -49,16 +48,8 @@ struct Retyped: ParsableCommand {
             let report = try fleet.count()
             try yard.query("ALTER TABLE readings ALTER level TYPE int")
             // Rows that come now are still encoded for the type before.
-            let retry = try capture(
-                "\(yard.programs)/forebay",
-                ["dlq", "retry", "--stream", "readings", "--config", yard.configuration]
-            )
-            print(retry.trimmingCharacters(in: .whitespacesAndNewlines))
-            try waitUntil("the rows are in PostgreSQL", within: 120) {
-                let found = try rows(of: yard)
-                if found != events { usleep(200_000) }
-                return found == events
-            }
+            try yard.retryReadings()
+            try yard.waitForReadings(events)
             try checkValues(yard)
             try waitUntil("the books balance", within: 60) { try yard.metric("forebay_conservation_difference") == 0 }
             print("retried; in PostgreSQL \(events), each once (its id is the primary key) and with its value")

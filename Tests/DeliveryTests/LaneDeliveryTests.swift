@@ -232,7 +232,7 @@ struct LaneDeliveryTests {
     @Test func aRestoreIsFilledUpByItselfWhereThatIsAskedFor() {
         let world = wentBack(to: 30, onRestore: .replay)
         #expect(world.drain() != nil)
-        #expect(world.log.count { if case .held = $0 { true } else { false } } == 0)
+        #expect(world.log.holds == 0)
         #expect(world.broken() == nil)
     }
 
@@ -245,9 +245,9 @@ struct LaneDeliveryTests {
         #expect(world.position > Offset(30) && world.position < Offset(60))
         world.breakNext(.refusedAtTheDoor)
         world.delivery.primaryChanged()
-        let holds = world.log.count { if case .held = $0 { true } else { false } }
+        let holds = world.log.holds
         #expect(world.drain() != nil)
-        #expect(world.log.count { if case .held = $0 { true } else { false } } == holds)
+        #expect(world.log.holds == holds)
         #expect(world.broken() == nil)
     }
 
@@ -257,7 +257,7 @@ struct LaneDeliveryTests {
         for _ in 0..<5 { world.step() }
         world.delivery.resume(.replay, in: .same)
         while world.position < Offset(50) { world.step() }
-        let holds = world.log.count { if case .held = $0 { true } else { false } }
+        let holds = world.log.holds
         // A doubt on the way claims anew; what was said holds on.
         world.delivery.primaryChanged()
         world.step()
@@ -265,7 +265,7 @@ struct LaneDeliveryTests {
         world.session.disconnect()
         world.delivery.primaryChanged()
         #expect(world.drain() != nil)
-        #expect(world.log.count { if case .held = $0 { true } else { false } } == holds)
+        #expect(world.log.holds == holds)
         #expect(world.broken() == nil)
         // Past the horizon it is forgotten what was said: the next restore is somebody's decision again.
         world.failOver(to: LedgerRow(epoch: 1, position: Offset(40)))

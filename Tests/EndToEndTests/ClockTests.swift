@@ -67,11 +67,7 @@ struct ClockTests {
         try yard.waitForDrain(within: 60)
         let count = agent.acknowledged.count
         #expect(agent.refused.isEmpty)
-        #expect(
-            try yard.query(
-                "SELECT count(*), count(DISTINCT request_bytes) FROM apirequests WHERE service = 'steady'"
-            ) == "\(count)|\(count)"
-        )
+        #expect(try SteadyAgent.rows(in: yard) == "\(count)|\(count)")
         #expect(try yard.query("SELECT count(*) FROM apirequests WHERE service = 'keyed'") == "1")
         #expect(try yard.status()?.conservation.difference == 0)
     }

@@ -209,17 +209,17 @@ final class Upkeep: Sendable {
         case .left(let day, let reason):
             log.warning(
                 "a day has too many rows in the default partition to be moved, and stays there",
-                metadata: ["table": "\(day.table)", "day": "\(day.day)", "reason": "\(reason)"]
+                metadata: Self.metadata(day, reason)
             )
         case .putOff(let day, let reason):
             log.notice(
                 "a table's partitions are made later",
-                metadata: ["table": "\(day.table)", "day": "\(day.day)", "reason": "\(reason)"]
+                metadata: Self.metadata(day, reason)
             )
         case .failed(let day, let reason):
             log.warning(
                 "a day's partition can't be made; its rows go to the default partition",
-                metadata: ["table": "\(day.table)", "day": "\(day.day)", "reason": "\(reason)"]
+                metadata: Self.metadata(day, reason)
             )
         case .trouble(let table, let reason):
             log.warning(
@@ -227,5 +227,9 @@ final class Upkeep: Sendable {
                 metadata: ["table": "\(table ?? "all")", "reason": "\(reason)"]
             )
         }
+    }
+
+    private static func metadata(_ day: PartitionDay, _ reason: String) -> Logger.Metadata {
+        ["table": "\(day.table)", "day": "\(day.day)", "reason": "\(reason)"]
     }
 }

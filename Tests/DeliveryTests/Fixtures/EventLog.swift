@@ -9,6 +9,9 @@ final class EventLog: DeliveryObserver {
         events.append(event)
     }
 
+    /// How often a lane was told to be held.
+    var holds: Int { count { if case .held = $0 { true } else { false } } }
+
     func count(where matches: (DeliveryEvent) -> Bool) -> Int {
         events.count(where: matches)
     }

@@ -34,9 +34,7 @@ final class NodeStateTests {
         try agent.stop()
         try place.yard.waitForDrain(within: 60)
         #expect(agent.refused.isEmpty)
-        let found = try place.yard.query(
-            "SELECT count(*), count(DISTINCT request_bytes) FROM apirequests WHERE service = 'steady'"
-        )
+        let found = try SteadyAgent.rows(in: place.yard)
         let count = agent.acknowledged.count
         #expect(count > 500)
         #expect(found == "\(count)|\(count)")

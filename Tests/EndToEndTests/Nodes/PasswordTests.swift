@@ -43,11 +43,7 @@ struct PasswordTests {
         try yard.waitForDrain(within: 60)
         let count = agent.acknowledged.count
         #expect(agent.refused.isEmpty)
-        #expect(
-            try yard.query(
-                "SELECT count(*), count(DISTINCT request_bytes) FROM apirequests WHERE service = 'steady'"
-            ) == "\(count)|\(count)"
-        )
+        #expect(try SteadyAgent.rows(in: yard) == "\(count)|\(count)")
         #expect(try yard.status()?.conservation.difference == 0)
     }
 

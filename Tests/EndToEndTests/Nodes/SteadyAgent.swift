@@ -40,6 +40,11 @@ final class SteadyAgent: Sendable {
         try waitUntil("the agent has ended", within: 30) { state.withLock { $0.hasEnded } }
     }
 
+    /// How many of its events are in PostgreSQL, and how many different ones, as `7|7`.
+    static func rows(in yard: Yard) throws -> String {
+        try yard.query("SELECT count(*), count(DISTINCT request_bytes) FROM apirequests WHERE service = 'steady'")
+    }
+
     private func run() {
         while let number = next() {
             let begun = ContinuousClock.now
