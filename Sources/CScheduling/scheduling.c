@@ -21,20 +21,29 @@ struct attributes {
     uint64_t period;
 };
 
-int forebay_set_slice(uint64_t nanoseconds) {
-    // To both calls 0 is the calling thread, not the process. A nice value may be -1, so errno alone tells of a failure.
-    errno = 0;
-    int nice = getpriority(PRIO_PROCESS, 0);
-    if (errno != 0) return errno;
+static int set_slice(uint64_t nanoseconds, int nice) {
     // Policy 0 is SCHED_OTHER.
     struct attributes attributes = {.size = sizeof attributes, .nice = nice, .runtime = nanoseconds};
     return syscall(SYS_sched_setattr, 0, &attributes, 0) == 0 ? 0 : errno;
+}
+
+int forebay_set_slice(uint64_t nanoseconds, int lift) {
+    // 0 is the calling thread, the process's number its first thread. A nice value may be -1, so errno alone tells of a failure.
+    errno = 0;
+    int own = getpriority(PRIO_PROCESS, 0);
+    int of_the_process = getpriority(PRIO_PROCESS, (id_t)getpid());
+    if (errno != 0) return errno;
+    int wanted = of_the_process - lift < -20 ? -20 : of_the_process - lift;
+    int code = set_slice(nanoseconds, wanted);
+    return code == EPERM || code == EACCES ? set_slice(nanoseconds, own) : code;
 }
 
 uint64_t forebay_get_slice(void) {
     struct attributes attributes = {.size = sizeof attributes};
     return syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) == 0 ? attributes.runtime : 0;
 }
+
+int forebay_get_nice(void) { return getpriority(PRIO_PROCESS, 0); }
 
 int forebay_keep_processor(unsigned place) {
     cpu_set_t allowed;

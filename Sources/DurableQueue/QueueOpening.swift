@@ -273,7 +273,7 @@ struct QueueOpening {
                 guard let log = lanes[index].log else { continue }
                 lanes[index].log = nil
                 let start = LaneWriter.Start(log)
-                threads.lanes.append(try OwnedThread(name: "lane-\(index)", pace: .prompt) { writer.run(start) })
+                threads.lanes.append(try OwnedThread(name: "lane-\(index)", pace: .urgent) { writer.run(start) })
             }
             threads.housekeeper = try OwnedThread(name: "queue-care") { housekeeper.run() }
         } catch {

@@ -188,7 +188,7 @@ package struct Proxy: Service {
         let instruments = IngestInstruments()
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: Self.eventLoops(System.coreCount))
         for loop in loops.makeIterator() {
-            loop.execute { ThreadPace.prompt.adopt() }
+            loop.execute { ThreadPace.urgent.adopt() }
         }
         let ingest = try await IngestServer.start(
             configuration: configuration.ingestConfiguration,

@@ -1,4 +1,4 @@
-// What the kernel says of a thread that has taken a pace. Without privileges, as the proxy runs.
+// What the kernel says of a thread that has taken a pace.
 import CScheduling
 import DurableQueue
 import Glibc
@@ -9,26 +9,45 @@ import Testing
     private static let other: Int32 = 0
     private static let batch: Int32 = 3
 
-    private func onThread(_ pace: ThreadPace) throws -> (policy: Int32, slice: UInt64) {
-        let seen = Mutex<(Int32, UInt64)>((-1, 0))
-        try OwnedThread(name: "pace", pace: pace) {
-            var policy: Int32 = -1
-            var parameters = sched_param()
-            pthread_getschedparam(pthread_self(), &policy, &parameters)
-            seen.withLock { $0 = (policy, forebay_get_slice()) }
-        }.join()
-        return seen.withLock { $0 }
+    private struct Seen {
+        var policy: Int32 = -1
+        var slice: UInt64 = 0
+        var nice: Int32 = 0
     }
 
-    @Test func aPromptThreadHasAShorterSliceThanOthers() throws {
-        let prompt = try onThread(.prompt)
-        #expect(prompt.policy == Self.other)
+    private func onThread(_ pace: ThreadPace) throws -> Seen {
+        let result = Mutex(Seen())
+        try OwnedThread(name: "pace", pace: pace) {
+            var seen = Seen(slice: forebay_get_slice(), nice: forebay_get_nice())
+            var parameters = sched_param()
+            pthread_getschedparam(pthread_self(), &seen.policy, &parameters)
+            result.withLock { $0 = seen }
+        }.join()
+        return result.withLock { $0 }
+    }
+
+    @Test(arguments: [ThreadPace.prompt, .urgent])
+    func whoIsWaitedForHasAShorterSliceThanOthers(pace: ThreadPace) throws {
+        let seen = try onThread(pace)
+        #expect(seen.policy == Self.other)
         // A kernel before 6.12 tells of no slice at all.
         let usual = forebay_get_slice()
-        if usual > 0 { #expect(prompt.slice < usual) }
+        if usual > 0 { #expect(seen.slice < usual) }
     }
 
     @Test func aPatientThreadNeverPushesOthersAside() throws {
         #expect(try onThread(.patient).policy == Self.batch)
+    }
+
+    @Test func anUrgentThreadIsAheadOfTheProcessWhereItMayBe() throws {
+        let usual = forebay_get_nice()
+        #expect(try onThread(.prompt).nice == usual)
+        #expect(try onThread(.patient).nice == usual)
+        let isAllowed = Mutex(false)
+        try OwnedThread(name: "lift") {
+            let code = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, usual - 5)
+            isAllowed.withLock { $0 = code == 0 }
+        }.join()
+        #expect(try onThread(.urgent).nice == (isAllowed.withLock { $0 } ? usual - 5 : usual))
     }
 }

@@ -7,8 +7,8 @@ final class Steady: Scenario {
     static let method = """
         Requests of 100 events start at fixed times, 100,000 events a second in all, on 8 connections, while everything is \
         delivered into `apirequests` with its indexes. Latency counts from the time at which a request was meant to start. Growth is \
-        the slope of the queue's length, looked at twice a second; 1 % of the rate counts as none. PostgreSQL has autovacuum and \
-        checkpoints as usual, and `backend_flush_after` 512 kB, since it shares its disk.
+        the slope of the queue's length, looked at twice a second; 1 % of the rate counts as none. PostgreSQL has autovacuum, \
+        checkpoints and `shared_buffers` as it comes, and `backend_flush_after` 512 kB, since it shares its disk.
         """
     static let measures = [Measure.events, .p50, .p99, .memory, .cpu, .longest, .growth]
     static let charts = [Measure.p99]
@@ -26,8 +26,10 @@ final class Steady: Scenario {
         var plan = Yard.Plan.benchmark
         plan.postgres["autovacuum"] = "on"
         plan.postgres["checkpoint_timeout"] = "'5min'"
-        // What the backends write lies in the kernel for 30 seconds, and then goes to the disk in one piece, ahead of every sync.
+        // What the backends write lies in the kernel for 30 seconds, and then goes to the disk in one piece, ahead of every sync; so do the
+        // pages of zeros that a table grows by, as long as what is in them stands in PostgreSQL's buffers alone.
         plan.postgres["backend_flush_after"] = "'512kB'"
+        plan.postgres["shared_buffers"] = "'128MB'"
         yard = try Yard(plan, programs: conditions.programs)
         let load = Load(
             rate: 100_000,
