@@ -54,6 +54,12 @@ struct Measure: Hashable, Codable {
     static let memory = Measure(key: "memory", title: "RSS MiB", unit: "MiB resident, at the highest", decimals: 0)
     static let longest = Measure(key: "longest", title: "longest queue", unit: "events", decimals: 0)
     static let growth = Measure(key: "growth", title: "growth/s", unit: "events a second", decimals: 0)
+    static let stolen = Measure(
+        key: "stolen",
+        title: "stolen %",
+        unit: "% of the processors' time, kept by the hypervisor",
+        decimals: 2
+    )
     static let generator = Measure(
         key: "generator",
         title: "load generator CPU µs/request",

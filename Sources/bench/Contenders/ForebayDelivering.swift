@@ -20,8 +20,10 @@ final class ForebayDelivering: Contender {
         guard let proxy = yard.proxy else { throw YardFault("the proxy does not run") }
         let watch = QueueWatch(port: yard.opsPort, from: load.warmup, to: load.warmup + load.duration)
         async let lengths = watch.run()
+        let stolen = StolenTime()
         let report = try await load.run(port: yard.httpPort, processes: [proxy.pid])
         var sample = load.sample(report)
+        sample[Measure.stolen.key] = stolen.percent
         sample.merge(try await lengths) { $1 }
         try yard.waitForDrain(within: 600)
         try expectRows(report.acknowledgedInAll, in: yard)

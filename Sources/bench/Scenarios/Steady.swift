@@ -10,7 +10,7 @@ final class Steady: Scenario {
         the slope of the queue's length, looked at twice a second; 1 % of the rate counts as none. PostgreSQL has autovacuum, \
         checkpoints and `shared_buffers` as it comes, and `backend_flush_after` 512 kB, since it shares its disk.
         """
-    static let measures = [Measure.events, .p50, .p99, .memory, .cpu, .longest, .growth]
+    static let measures = [Measure.events, .p50, .p99, .memory, .cpu, .longest, .growth, .stolen]
     static let charts = [Measure.p99]
     static let goals = [
         Goal(measure: .events, rule: .atLeast(99_000)),
