@@ -7,12 +7,12 @@ package enum ThreadPace: Sendable, CaseIterable {
     ///
     /// It takes short slices. Woken while others compute, it pushes aside whoever has a longer one, as every thread has that asked for
     /// nothing (about 3 ms), PostgreSQL's backends on the same machine among them; it would else wait for the end of their slice, which
-    /// the kernel looks for only 250 times a second. Threads of this pace do not push aside each other: an event loop goes
-    /// on reading, and what a lane takes is larger the higher the load.
+    /// the kernel looks for only 250 times a second.
     case prompt
     /// As ``prompt``, and what waits is an agent for its acknowledgement: ingest's event loops, the lanes' threads. Their nice value is 5
     /// below the process's, where it may be: a thread that has just computed for longer than its share is not let in front of others
-    /// otherwise, short slices or not.
+    /// otherwise, short slices or not. Threads of this pace do not push aside each other: an event loop goes on reading, and what a lane
+    /// takes is larger the higher the load.
     case urgent
     /// Nobody waits for the single step: SCHED_BATCH. Woken, it never pushes aside the thread that woke it (sched(7)).
     case patient
