@@ -20,8 +20,10 @@ package struct LoadRun: Sendable {
         for (number, loop) in group.makeIterator().enumerated() {
             let staysPut = plan.rate == nil
             loop.execute {
-                // Agents elsewhere would not wait for the processors of the machine that is measured. Where it can't be had, they do.
-                _ = forebay_set_slice(500_000, 0)
+                // Agents elsewhere would not wait for the processors of the machine that is measured. Where it can't be had, they do. In an
+                // open loop a late start counts as the server's delay, so it goes before PostgreSQL as ingest's own threads do; in a
+                // closed one it would push aside those whom it waits for.
+                _ = forebay_set_slice(500_000, staysPut ? 0 : 5)
                 // Nor would they be drawn to the processor that answers them: the kernel puts a thread beside the one that wakes it, where
                 // in a closed loop both take turns while another processor has nothing to do. An open loop has to be on time, wherever.
                 if staysPut { _ = forebay_keep_processor(UInt32(number)) }
