@@ -1,3 +1,4 @@
+import NIOCore
 import NIOEmbedded
 import PostgresWire
 
@@ -24,12 +25,13 @@ final class ScriptedReader {
     /// Bytes that came while it was not reading.
     private(set) var unreadable = 0
     private var asked = 0
+    private var bursts = 0
     private var answered = 0
     /// Answers of ReadyForQuery that it has a right to, and those that came.
     private(set) var owed = 1
     private(set) var readies = 0
     /// What it has sent and has no answer to yet, in order.
-    private var open: [FrontendMessage] = []
+    private var open = CircularBuffer<FrontendMessage>()
     /// So many of these the server may not keep to itself: a Flush, a Sync or a simple query stands behind them.
     private var pressing = 0
     /// After an error, until its Sync.
@@ -115,6 +117,11 @@ final class ScriptedReader {
     /// Something is due without another word of it.
     var isOwed: Bool { readies < owed || pressing > 0 }
 
+    /// How many messages stand before the first of that kind.
+    private func place(where isIt: (FrontendMessage) -> Bool) -> Int? {
+        open.firstIndex(where: isIt).map { open.distance(from: open.startIndex, to: $0) }
+    }
+
     private func close(_ count: Int) {
         open.removeFirst(count)
         pressing = max(0, pressing - count)
@@ -124,9 +131,9 @@ final class ScriptedReader {
     private func settle(_ message: BackendMessage) {
         switch (message, open.first) {
         case (.readyForQuery, _):
-            if let end = open.firstIndex(where: \.endsInReady) { close(end + 1) }
+            if let end = place(where: \.endsInReady) { close(end + 1) }
         case (.error, let first?) where !first.endsInReady:
-            let end = open.firstIndex(of: .sync)
+            let end = place { $0 == .sync }
             isSkipped = end == nil
             close(end ?? open.count)
         case (.parseComplete, .parse), (.bindComplete, .bind), (.closeComplete, .close),
@@ -167,7 +174,10 @@ final class ScriptedReader {
         case 10: execute(name)
         case 11: send(.describe(.statement, name: name))
         case 12:
-            for _ in 0..<(detail < 0x80 ? 1 : 3000) { send(.close(.statement, name: name)) }
+            // Many at once, but not in every step: an input of 2 kB could ask for millions.
+            let isBurst = detail >= 0x80 && bursts < 16
+            bursts += isBurst ? 1 : 0
+            for _ in 0..<(isBurst ? 3000 : 1) { send(.close(.statement, name: name)) }
         case 13:
             if detail & 0x40 == 0 {
                 send(.parse(.init(query: Array("SELECT \(number())".utf8))))
